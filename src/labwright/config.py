@@ -1,0 +1,35 @@
+"""Labwright's settings, and the only reader of the environment.
+
+Each setting is an environment variable with the prefix `LABWRIGHT_`: LABWRIGHT_HOME, LABWRIGHT_SANDBOX, …
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What a lab is built from."""
+
+    model_config = SettingsConfigDict(env_prefix="LABWRIGHT_", frozen=True, extra="ignore")
+
+    home: Path = Field(default=Path("~/.labwright"), description="where the lab keeps its ledger, vault, models and studies")
+    ledger_url: str | None = Field(default=None, description="SQLAlchemy URL; default: SQLite in the home")
+    sandbox: Literal["auto", "off"] = Field(default="auto", description="`off` never uses bubblewrap")
+    cpu_slots: int = Field(default=1, ge=1, description="training runs at the same time on a machine without a GPU")
+    generation_worker: Path | None = Field(default=None, description="another generation worker than the bundled one")
+    poll_s: float = Field(default=0.5, gt=0, description="seconds between two looks at a run")
+
+    @property
+    def home_path(self) -> Path:
+        """The lab's home, absolute."""
+        return self.home.expanduser().resolve()
+
+    @property
+    def database_url(self) -> str:
+        """The ledger's SQLAlchemy URL."""
+        return self.ledger_url or f"sqlite:///{self.home_path / 'lab.db'}"

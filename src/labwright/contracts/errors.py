@@ -1,0 +1,79 @@
+"""Every error that Labwright raises on purpose, drawn as one tree.
+
+    LabwrightError                 what was wrong, where, and the cure; exit code 1
+    ├── UsageError                 the person gave something that cannot work; exit code 2
+    │   ├── SpecError              a malformed study.yaml or benchmark.yaml, or an unknown name in one
+    │   ├── DataError              a dataset or an items file: names the file, the line and the field
+    │   └── ModelError             a model directory or id that cannot be loaded
+    ├── BudgetError                a ceiling would be crossed; exit code 3
+    ├── ContaminationError         benchmark items stand in the training data
+    ├── BoundaryError              the referee's boundary was touched: tampered files, foreign weights, a second opening
+    ├── BackendError               a run could not be started, watched or ended
+    ├── RefereeError               the referee's process or its generation worker failed
+    └── StorageError               the disk is full, the ledger is locked or from another version
+
+Anything else is a defect of Labwright's own and crashes with its traceback.
+"""
+
+from __future__ import annotations
+
+
+class LabwrightError(Exception):
+    """An error for a person: `what` was wrong, `where` (file, line, field), and the `cure`."""
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, where: str | None = None, cure: str | None = None) -> None:
+        self.what = what
+        self.where = where
+        self.cure = cure
+        super().__init__(self.one_line())
+
+    def one_line(self) -> str:
+        """The whole error as one sentence, for logs."""
+        text = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{text} (cure: {self.cure})" if self.cure else text
+
+
+class UsageError(LabwrightError):
+    """The person gave something that cannot work."""
+
+    exit_code = 2
+
+
+class SpecError(UsageError):
+    """A study.yaml or benchmark.yaml that is malformed or names something unknown."""
+
+
+class DataError(UsageError):
+    """A dataset or items file that cannot be used; `where` holds file, line and field."""
+
+
+class ModelError(UsageError):
+    """A base model that cannot be found, built or loaded."""
+
+
+class BudgetError(LabwrightError):
+    """Something would cross a ceiling of the budget."""
+
+    exit_code = 3
+
+
+class ContaminationError(LabwrightError):
+    """Benchmark items stand in the training data and the gate says `block`."""
+
+
+class BoundaryError(LabwrightError):
+    """Something touched the referee's boundary."""
+
+
+class BackendError(LabwrightError):
+    """A run could not be started, watched or ended."""
+
+
+class RefereeError(LabwrightError):
+    """The referee's process or its generation worker failed."""
+
+
+class StorageError(LabwrightError):
+    """The disk is full, or the ledger cannot be opened, read or written."""

@@ -1,0 +1,176 @@
+"""What a person writes in `study.yaml` and `benchmark.yaml`, typed.
+
+These are pydantic models because they guard an edge: a file. Unknown keys are refused, so a typo is found at once.
+Reading the files, and turning pydantic's complaints into errors with line numbers, is done in `study/spec.py` and
+`referee/pack.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
+
+_DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(s|m|h|d)?\s*$")
+_SECONDS = {None: 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def parse_duration(text: object) -> float:
+    """Seconds from `90`, `90s`, `15m`, `2h` or `1d`.
+
+    Raises ValueError (which pydantic reports with the field's name) for anything else.
+    """
+    match = _DURATION.match(str(text))
+    if match is None:
+        raise ValueError(f"{text!r} is no duration: write 90s, 15m, 2h or 1d")
+    return float(match.group(1)) * _SECONDS[match.group(2)]
+
+
+Duration = Annotated[float, BeforeValidator(parse_duration)]
+DataFormat = Literal["prompt-completion", "messages", "text"]
+Split = Literal["dev", "test"]
+
+
+class Spec(BaseModel):
+    """A frozen model that refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataSpec(Spec):
+    """One training set: a JSONL or Parquet file in the study's directory."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    path: str
+    format: DataFormat = "prompt-completion"
+
+
+class RecipeSpec(Spec):
+    """The training script: a bundled name (`sft`) or a path to a script, and its fixed parameters."""
+
+    name: str = "sft"
+    params: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class SearchSpec(Spec):
+    """How the space of trials is walked. `vary` maps a parameter (or `data`) to its values."""
+
+    strategy: Literal["grid", "halving"] = "halving"
+    trials: int = Field(default=4, ge=1, description="how many trials the strategy may draft")
+    rungs: tuple[int, ...] = Field(default=(12, 36), min_length=1, description="training steps at each rung, growing")
+    keep: float = Field(default=0.5, gt=0, le=1, description="share of the trials that survives a rung")
+    vary: dict[str, tuple[JsonValue, ...]] = Field(default_factory=dict)
+    extra_trials: int = Field(default=2, ge=0, description="trials that alerts and spare time may add")
+    comparisons: int | None = Field(default=None, ge=1, description="K, fixed at the start; default: trials + extra_trials")
+    retrain_seeds: int = Field(default=1, ge=1, description="fresh seeds a finalist is trained with again")
+
+    @model_validator(mode="after")
+    def _rungs_grow(self) -> SearchSpec:
+        if any(step <= 0 for step in self.rungs) or list(self.rungs) != sorted(set(self.rungs)):
+            raise ValueError(f"rungs must be positive and growing, not {list(self.rungs)}")
+        return self
+
+    @property
+    def planned_comparisons(self) -> int:
+        """K: how many comparisons against an incumbent this study may make."""
+        return self.comparisons or self.trials + self.extra_trials
+
+
+class BudgetSpec(Spec):
+    """Ceilings. A study without a wall-clock ceiling is refused: unattended work must end."""
+
+    wall_clock: Duration = Field(gt=0)
+    runs: int = Field(default=24, ge=1)
+    usd: float = Field(default=0.0, ge=0)
+    gpu_hours: float | None = Field(default=None, ge=0)
+    memory_gb: float | None = Field(default=None, gt=0, description="a run's memory ceiling; default: 85 %% of the machine's")
+
+
+class GateSpec(Spec):
+    """What happens to a training set that holds benchmark items."""
+
+    on_hit: Literal["block", "drop"] = "block"
+
+
+class StudySpec(Spec):
+    """A whole `study.yaml`."""
+
+    goal: str = Field(min_length=3)
+    base_model: str
+    benchmark: str
+    data: tuple[DataSpec, ...] = Field(min_length=1)
+    recipe: RecipeSpec = RecipeSpec()
+    search: SearchSpec = SearchSpec()
+    budget: BudgetSpec
+    gate: GateSpec = GateSpec()
+    rules: tuple[str, ...] = ()
+    seed: int = Field(default=17, ge=0, lt=2**31)
+
+    @model_validator(mode="after")
+    def _names_hold(self) -> StudySpec:
+        names = [d.name for d in self.data]
+        if len(set(names)) != len(names):
+            raise ValueError(f"two training sets share a name: {names}")
+        unknown = [v for v in self.search.vary.get("data", ()) if v not in names]
+        if unknown:
+            raise ValueError(f"search.vary.data names {unknown}, but data defines only {names}")
+        return self
+
+
+class ScorerSpec(Spec):
+    """How an output becomes a score. `choice` compares log-likelihoods of the item's `choices`."""
+
+    kind: Literal["exact", "normalised", "numeric", "choice", "regex"]
+    normalise: tuple[Literal["strip", "lower", "punctuation", "articles", "whitespace"], ...] = ()
+    pattern: str | None = Field(default=None, description="regex: its last match's first group is the prediction")
+    tolerance: float = Field(default=1e-6, ge=0, description="numeric: the absolute tolerance")
+    length_normalised: bool = Field(default=False, description="choice: divide log-likelihood by the choice's characters")
+
+    @model_validator(mode="after")
+    def _pattern_where_needed(self) -> ScorerSpec:
+        if self.kind == "regex":
+            if not self.pattern:
+                raise ValueError("a regex scorer needs `pattern`")
+            re.compile(self.pattern)
+        return self
+
+
+class GenerationSpec(Spec):
+    """Decoding, fixed by the benchmark and never by a model's own generation_config."""
+
+    max_new_tokens: int = Field(default=64, ge=1)
+    temperature: float = Field(default=0.0, ge=0)
+    stop: tuple[str, ...] = ()
+    few_shot: int = Field(default=4, ge=0)
+    shot_template: str = "{prompt} {answer}"
+    shot_separator: str = "\n"
+    chat: bool = Field(default=False, description="wrap the prompt in the base model's chat template")
+    batch_size: int = Field(default=32, ge=1)
+
+
+class MetricSpec(Spec):
+    """The one number, and which way is better."""
+
+    name: str = "accuracy"
+    direction: Literal["maximise", "minimise"] = "maximise"
+
+
+class MakerSpec(Spec):
+    """A script that makes items: `python SCRIPT --seed N --count N --split dev|test --out FILE`."""
+
+    script: str
+    count: int = Field(ge=1)
+    seed: int | None = Field(default=None, description="dev only; the test seed is drawn and kept by the referee")
+
+
+class BenchmarkSpec(Spec):
+    """A whole `benchmark.yaml`. Items are files beside it, or made by a script."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    scorer: ScorerSpec
+    generation: GenerationSpec = GenerationSpec()
+    metric: MetricSpec = MetricSpec()
+    dev: str | MakerSpec = "dev.jsonl"
+    test: str | MakerSpec = "test.jsonl"
+    shots: str | None = Field(default=None, description="worked examples for few-shot prompts; default: taken from dev")
