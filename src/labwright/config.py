@@ -17,7 +17,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="LABWRIGHT_", frozen=True, extra="ignore")
 
-    home: Path = Field(default=Path("~/.labwright"), description="where the lab keeps its ledger, vault, models and studies")
+    home: Path = Field(
+        default=Path("~/.labwright"), description="where the lab keeps its ledger, vault, models and studies"
+    )
     ledger_url: str | None = Field(default=None, description="SQLAlchemy URL; default: SQLite in the home")
     sandbox: Literal["auto", "off"] = Field(default="auto", description="`off` never uses bubblewrap")
     cpu_slots: int = Field(default=1, ge=1, description="training runs at the same time on a machine without a GPU")

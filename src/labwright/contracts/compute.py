@@ -60,6 +60,15 @@ class RunStatus:
     left_behind: tuple[str, ...] = ()  # processes that outlived the command and were ended
 
 
+@dataclass(frozen=True, slots=True)
+class MetricPoint:
+    """One line of metrics.jsonl. Values may be NaN or infinite: the watchdog wants to see them."""
+
+    step: int
+    at: float
+    values: Mapping[str, float]
+
+
 class Backend(Protocol):
     """Where runs execute. Every call may come from another process than the one that submitted."""
 

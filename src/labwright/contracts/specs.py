@@ -62,7 +62,9 @@ class SearchSpec(Spec):
     keep: float = Field(default=0.5, gt=0, le=1, description="share of the trials that survives a rung")
     vary: dict[str, tuple[JsonValue, ...]] = Field(default_factory=dict)
     extra_trials: int = Field(default=2, ge=0, description="trials that alerts and spare time may add")
-    comparisons: int | None = Field(default=None, ge=1, description="K, fixed at the start; default: trials + extra_trials")
+    comparisons: int | None = Field(
+        default=None, ge=1, description="K, fixed at the start; default: trials + extra_trials"
+    )
     retrain_seeds: int = Field(default=1, ge=1, description="fresh seeds a finalist is trained with again")
 
     @model_validator(mode="after")
@@ -84,7 +86,7 @@ class BudgetSpec(Spec):
     runs: int = Field(default=24, ge=1)
     usd: float = Field(default=0.0, ge=0)
     gpu_hours: float | None = Field(default=None, ge=0)
-    memory_gb: float | None = Field(default=None, gt=0, description="a run's memory ceiling; default: 85 %% of the machine's")
+    memory_gb: float | None = Field(default=None, gt=0, description="a run's ceiling; default: 85 % of the machine's")
 
 
 class GateSpec(Spec):
@@ -125,7 +127,7 @@ class ScorerSpec(Spec):
     normalise: tuple[Literal["strip", "lower", "punctuation", "articles", "whitespace"], ...] = ()
     pattern: str | None = Field(default=None, description="regex: its last match's first group is the prediction")
     tolerance: float = Field(default=1e-6, ge=0, description="numeric: the absolute tolerance")
-    length_normalised: bool = Field(default=False, description="choice: divide log-likelihood by the choice's characters")
+    length_normalised: bool = Field(default=False, description="choice: divide by the choice's characters")
 
     @model_validator(mode="after")
     def _pattern_where_needed(self) -> ScorerSpec:
