@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 from labwright.contracts.research import Boundary, RunState
 
-EndReason = Literal["", "finished", "error", "deadline", "memory", "cancelled", "killed", "lost", "disk"]
+EndReason = Literal["", "finished", "error", "deadline", "memory", "cancelled", "alert", "killed", "lost", "disk"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ class RunStatus:
     peak_memory_bytes: int | None = None
     boundary: Boundary = "not enforced"
     left_behind: tuple[str, ...] = ()  # processes that outlived the command and were ended
+    touched: tuple[str, ...] = ()  # decoys of hidden paths that something in the run opened
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, JsonValue, TypeAdapter
+from pydantic import ConfigDict, Discriminator, JsonValue, TypeAdapter
 
 from labwright.contracts.research import (
     Alert,
@@ -81,6 +81,8 @@ class BenchmarkSealed:
     few_shot: int
     source: str
     template_share: float  # share of the dev items' n-grams that are template
+    direction: Literal["maximise", "minimise"] = "maximise"
+    notes: tuple[str, ...] = ()
     kind: Literal["benchmark_sealed"] = "benchmark_sealed"
 
 
@@ -308,7 +310,10 @@ Event = (
 )
 """Any event."""
 
-EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Discriminator("kind")])
+# An alert's numbers may be NaN or infinite; pydantic's default writes those as null, which no float reads back.
+EVENT: TypeAdapter[Event] = TypeAdapter(
+    Annotated[Event, Discriminator("kind")], config=ConfigDict(ser_json_inf_nan="strings")
+)
 """Turns an event into JSON and back: `EVENT.dump_json(event)`, `EVENT.validate_json(text)`."""
 
 

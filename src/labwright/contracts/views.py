@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from labwright.contracts.events import (
     BaseResolved,
@@ -21,10 +21,14 @@ from labwright.contracts.research import (
     Evaluation,
     Finding,
     Incident,
+    Interval,
+    Outcome,
     Run,
+    RunState,
     StudyState,
     Style,
     Trial,
+    TrialKind,
     Verdict,
 )
 from labwright.contracts.specs import Split, StudySpec
@@ -52,6 +56,14 @@ class BudgetView:
     def left_runs(self) -> int:
         """Runs that nobody has used or reserved."""
         return self.runs - self.used_runs - self.reserved_runs
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseMark:
+    """When a study entered a phase."""
+
+    phase: str
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +99,8 @@ class StudyView:
     openings: tuple[TestOpened, ...]
     queries: tuple[QueryMetered, ...]
     notes: tuple[NoteTaken, ...]
+    phases: tuple[PhaseMark, ...] = ()  # in the order they were entered
+    evaluated_at: Mapping[str, float] = field(default_factory=dict)  # by evaluation id: when it was recorded
 
     @property
     def utilisation(self) -> float:
@@ -148,3 +162,36 @@ class StudySummary:
     trials: int
     runs: int
     best_score: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrialLine:
+    """A trial as one line of `study status`."""
+
+    id: str
+    kind: TrialKind
+    change: str
+    outcome: Outcome | None  # of the newest verdict
+    dev_score: Interval | None  # of the newest evaluation on dev of any of its runs
+
+
+@dataclass(frozen=True, slots=True)
+class StudyStatus:
+    """What `study status` shows: counts and the newest, so that it costs the same for ten trials and ten thousand."""
+
+    id: str
+    name: str
+    state: StudyState
+    phase: str
+    reason: str
+    created_at: float
+    ended_at: float | None
+    wall_clock_s: float
+    budget: BudgetView
+    trials: int
+    outcomes: Mapping[Outcome, int]  # trials by their newest verdict
+    undecided: int
+    runs: Mapping[RunState, int]
+    best: BestChanged | None
+    best_score: Interval | None
+    newest: tuple[TrialLine, ...]  # at most ten, newest first

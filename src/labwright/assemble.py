@@ -1,0 +1,125 @@
+"""The one file that knows everyone: it turns settings into a lab, and a lab into an engine for a study."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from labwright.compute.environment import scrubbed
+from labwright.compute.process import ProcessBackend
+from labwright.compute.sandbox import Sandbox
+from labwright.config import Settings
+from labwright.contracts.errors import UsageError
+from labwright.contracts.events import StudyCreated
+from labwright.contracts.progress import ProgressSink, SilentProgress
+from labwright.contracts.researchers import Researcher
+from labwright.contracts.specs import StudySpec
+from labwright.ledger import Ledger
+from labwright.models import resolve
+from labwright.referee import WORKER_SCRIPT
+from labwright.referee.client import RefereeClient
+from labwright.referee.protocol import Opening
+from labwright.study.autopilot import Autopilot
+from labwright.study.engine import EngineParts, StudyEngine
+from labwright.study.search import strategy_for
+from labwright.study.spec import StudySource, recipe_path
+
+RESEARCHERS = ("autopilot",)
+BACKENDS = ("process",)
+_NOT_IN_A_NAME = re.compile(r"[^a-z0-9]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """A lab's home, its ledger and what is needed to work in it."""
+
+    settings: Settings
+    ledger: Ledger
+    sandbox: Sandbox
+
+    @property
+    def home(self) -> Path:
+        """Where everything of this lab is kept."""
+        return self.settings.home_path
+
+    def create_study(self, source: StudySource, *, wall_clock_s: float | None = None) -> str:
+        """Enter a study into the ledger and give it a directory. Returns its id: the folder's name with a number."""
+        spec = source.spec
+        if wall_clock_s is not None:
+            spec = spec.model_copy(update={"budget": spec.budget.model_copy(update={"wall_clock": wall_clock_s})})
+        name = _NOT_IN_A_NAME.sub("-", source.directory.name.lower()).strip("-") or "study"
+        taken = {s.id for s in self.ledger.summaries()}
+        number = next(n for n in range(1, len(taken) + 2) if f"{name}-{n}" not in taken)
+        study_id = f"{name}-{number}"
+        directory = self.home / "studies" / study_id
+        directory.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source.directory / "study.yaml", directory / "study.yaml")
+        created = StudyCreated(name, str(source.directory), str(directory), spec.model_dump(mode="json"))
+        self.ledger.record(study_id, created)
+        return study_id
+
+    def engine(
+        self,
+        study_id: str,
+        *,
+        progress: ProgressSink | None = None,
+        researcher: str = "autopilot",
+        backend: str = "process",
+    ) -> StudyEngine:
+        """The engine of a study in the ledger.
+
+        Raises:
+            UsageError: an unknown study, researcher or backend; the cure names the known ones.
+        """
+        _check("researcher", researcher, RESEARCHERS)
+        _check("backend", backend, BACKENDS)
+        environment = self._environment()
+        parts = EngineParts(
+            ledger=self.ledger,
+            backend=ProcessBackend(self.home, self.sandbox, cpu_slots=self.settings.cpu_slots),
+            referee=self.referee(),
+            progress=progress or SilentProgress(),
+            home=self.home,
+            environment=environment,
+            poll_s=self.settings.poll_s,
+            researcher_for=_autopilot,
+            resolve_model=lambda name, study_dir, on_progress: resolve(name, self.home, study_dir, on_progress),
+            find_recipe=recipe_path,
+        )
+        return StudyEngine(parts, study_id)
+
+    def referee(self) -> RefereeClient:
+        """A client of the referee; its process starts when it is first asked something."""
+        opening = Opening(
+            home=str(self.home),
+            ledger_url=self.settings.database_url,
+            sandbox=self.settings.sandbox,
+            worker=str(self.settings.generation_worker or WORKER_SCRIPT),
+            environment=self._environment(),
+        )
+        return RefereeClient(opening)
+
+    def _environment(self) -> Mapping[str, str]:
+        return scrubbed(self.settings.process_environment, {})
+
+
+def open_lab(settings: Settings | None = None) -> Lab:
+    """The lab that the settings describe; its home is made when it does not exist.
+
+    Raises:
+        StorageError: the home or the ledger cannot be opened.
+    """
+    settings = settings or Settings()
+    return Lab(settings, Ledger.open(settings.database_url), Sandbox(settings.sandbox))
+
+
+def _autopilot(spec: StudySpec) -> Researcher:
+    return Autopilot(strategy_for(spec))
+
+
+def _check(what: str, name: str, known: tuple[str, ...]) -> None:
+    if name not in known:
+        raise UsageError(f"there is no {what} {name!r}", cure=f"use {' or '.join(known)}")

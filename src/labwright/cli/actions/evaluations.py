@@ -1,0 +1,71 @@
+"""`labwright eval`: one model on one benchmark, scored by the referee."""
+
+from __future__ import annotations
+
+import sys
+import time
+import uuid
+from dataclasses import asdict
+from pathlib import Path
+
+from labwright.assemble import open_lab
+from labwright.cli.edge import print_json, say
+from labwright.contracts.errors import UsageError
+from labwright.contracts.research import BASE
+from labwright.models import resolve
+from labwright.referee.protocol import Evaluate, OpenTest, Seal
+
+
+def evaluate(model: str, benchmark: Path, split: str, few_shot: bool, limit: int | None, json: bool) -> int:
+    """Score a model directory, bundled name or Hub id, outside any study."""
+    if split not in ("dev", "test"):
+        raise UsageError(f"there is no split {split!r}", where="--split", cure="use dev or test")
+    lab = open_lab()
+    base = resolve(model, lab.home, Path.cwd(), lambda what, fraction: _progress(f"{what} {fraction:.0%}"))
+    referee = lab.referee()
+    try:
+        sealed = referee.seal(Seal(None, str(benchmark.resolve())))
+        name = f"eval-{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
+        if split == "test":
+            _ask_a_person(sealed.name, len(lab.ledger.openings(sealed.benchmark_id)))
+            referee.open_test(OpenTest(None, sealed.benchmark_id, name, (BASE,)))
+        request = Evaluate(
+            study_id=None,
+            evaluation_id=name,
+            benchmark_id=sealed.benchmark_id,
+            subject=BASE,
+            style="few_shot" if few_shot else "zero_shot",
+            split="test" if split == "test" else "dev",
+            base=str(base.path),
+            base_id=base.model_id,
+            limit=limit,
+        )
+        found = referee.evaluate(request, lambda done, total: _progress(f"{done}/{total} items"))
+    finally:
+        referee.close()
+        lab.ledger.close()
+    _progress("")
+    if json:
+        print_json(asdict(found))
+    else:
+        score = found.score
+        say(f"{sealed.name} ({split}, {found.items} items, {found.style.replace('_', '-')}): {found.metric} "
+            f"{score.estimate:.1%}  [{score.low:.1%}, {score.high:.1%}]  in {found.duration_s:.1f} s")  # fmt: skip
+        say(f"boundary: {found.boundary}")
+    return 0
+
+
+def _ask_a_person(name: str, opened: int) -> None:
+    """The sealed test may be opened by a person only, who is told how often that has happened."""
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "opening a sealed test needs a person at a terminal", where="--split test", cure="use --split dev"
+        )
+    print(f"The test of {name} has been opened {opened} times in this lab. Each look makes it worth less.", file=sys.stderr)  # noqa: T201
+    if input("Open it? Type its name to go on: ").strip() != name:
+        raise UsageError("the test stays sealed", where="--split test")
+
+
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\x1b[2K{text}", end="", file=sys.stderr, flush=True)  # noqa: T201

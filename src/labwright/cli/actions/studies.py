@@ -1,0 +1,186 @@
+"""`labwright study …`: start, resume, watch and stop studies."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+from rich.table import Table
+
+from labwright.assemble import Lab, open_lab
+from labwright.cli.edge import print_json, say
+from labwright.cli.progress import open_progress
+from labwright.contracts.errors import UsageError
+from labwright.contracts.research import StudyState
+from labwright.contracts.views import StudyStatus
+from labwright.study.conclusion import Conclusion, conclude
+from labwright.study.engine import STOP_FILE
+from labwright.study.lock import is_held
+from labwright.study.report import numbers
+from labwright.study.spec import read_study
+from labwright.study.starter import write_starter
+
+
+def init(directory: Path) -> int:
+    """Write the starter study."""
+    for path in write_starter(directory):
+        say(f"wrote {path}")
+    say(f"\nlook at {directory / 'study.yaml'}, then: labwright study run {directory}")
+    return 0
+
+
+def run(directory: Path, model: str, budget_hours: float | None, backend: str, json: bool) -> int:
+    """Start a new study and see it through."""
+    source = read_study(directory)
+    lab = open_lab()
+    study_id = lab.create_study(source, wall_clock_s=budget_hours * 3600 if budget_hours else None)
+    print(f"study {study_id} in {lab.home / 'studies' / study_id}", file=sys.stderr)  # noqa: T201
+    return _see_through(lab, study_id, model, backend, json)
+
+
+def resume(study_id: str, model: str, backend: str, json: bool) -> int:
+    """Go on with a study."""
+    lab = open_lab()
+    view = lab.ledger.study_view(study_id)
+    if view.state is StudyState.FINISHED:
+        raise UsageError(
+            f"study {study_id} is finished: {view.reason}",
+            cure=f"read its report with `labwright study report {study_id}`, or run its directory again",
+        )
+    return _see_through(lab, study_id, model, backend, json)
+
+
+def list_all(json: bool) -> int:
+    """Every study of the lab, newest last."""
+    lab = open_lab()
+    summaries = lab.ledger.summaries()
+    if json:
+        print_json([asdict(s) for s in summaries])
+        return 0
+    if not summaries:
+        say("no studies yet; start one with: labwright study run DIR")
+        return 0
+    table = Table(box=None, pad_edge=False)
+    for heading in ("study", "state", "phase", "trials", "runs", "best on dev", "started"):
+        table.add_column(heading)
+    for s in summaries:
+        best = numbers.percent(s.best_score) if s.best_score is not None else "–"
+        started = time.strftime("%Y-%m-%d %H:%M", time.localtime(s.created_at))
+        table.add_row(s.id, s.state, s.phase or "–", str(s.trials), str(s.runs), best, started)
+    Console().print(table)
+    return 0
+
+
+def status(study_id: str | None, json: bool) -> int:
+    """Where a study stands: counts, the newest trials, budget."""
+    lab = open_lab()
+    found = lab.ledger.status(study_id or _newest(lab), now=time.time())
+    alive = is_held(lab.home / "studies" / found.id)
+    if json:
+        print_json({**asdict(found), "process_alive": alive})
+    else:
+        _print_status(found, alive)
+    return 0
+
+
+def stop(study_id: str) -> int:
+    """Ask the process that runs a study to stop."""
+    lab = open_lab()
+    directory = Path(lab.ledger.study_view(study_id).directory)
+    if not is_held(directory):
+        raise UsageError(f"no process is running study {study_id}", cure=f"labwright study status {study_id}")
+    (directory / STOP_FILE).touch()
+    say(f"asked {study_id} to stop; it ends its runs first and keeps best/")
+    return 0
+
+
+def report(study_id: str, json: bool) -> int:
+    """Write the report anew from the ledger."""
+    lab = open_lab()
+    referee = lab.referee()
+    try:
+        conclusion = conclude(lab.ledger, referee, study_id)
+    finally:
+        referee.close()
+    if json:
+        print_json(conclusion.document())
+    else:
+        say(str(conclusion.page))
+        say(str(conclusion.markdown))
+    return 0
+
+
+# -- seeing a study through --------------------------------------------------------------------------------------------
+
+
+def _see_through(lab: Lab, study_id: str, model: str, backend: str, json: bool) -> int:
+    """Run the engine with a live display; always leave a report. Ctrl-C and SIGTERM stop the study in good order."""
+    progress = open_progress(sys.stderr)
+    engine = lab.engine(study_id, progress=progress, researcher=model, backend=backend)
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        engine.request_stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, on_signal)
+    referee = lab.referee()
+    try:
+        try:
+            engine.run()
+        finally:
+            progress.close()
+            conclusion = conclude(lab.ledger, referee, study_id)
+            _tell(conclusion, json)
+    finally:
+        referee.close()
+        lab.ledger.close()
+    return 0 if conclusion.view.state is StudyState.FINISHED else 1
+
+
+def _tell(conclusion: Conclusion, json: bool) -> None:
+    document = conclusion.document()
+    if json:
+        print_json(document)
+        return
+    view = conclusion.view
+    verdict = document["verdict"]
+    headline = verdict["headline"] if isinstance(verdict, dict) else ""
+    say(f"\n{headline}\n")
+    say(f"  why it ended   {view.reason}")
+    say(f"  trials, runs   {len(view.trials)} trials, {len(view.runs)} runs in {numbers.duration(view.wall_clock_s)}"
+        f" ({view.utilisation:.1%} of it training or evaluating)")  # fmt: skip
+    say(f"  boundary       {document['boundary']}")
+    say(f"  best model     {document['best_model']}")
+    say(f"  report         {conclusion.page}")
+    say(f"  bundle         labwright study export {view.id} {view.id}.tar.gz")
+
+
+def _newest(lab: Lab) -> str:
+    summaries = lab.ledger.summaries()
+    if not summaries:
+        raise UsageError("this lab has no studies yet", cure="labwright study run DIR")
+    return max(summaries, key=lambda s: s.created_at).id
+
+
+def _print_status(found: StudyStatus, alive: bool) -> None:
+    process = "a process is running it" if alive else "no process is running it"
+    say(f"{found.id}: {found.state}, phase {found.phase or '–'} ({process})")
+    if found.reason:
+        say(f"  {found.reason}")
+    counted = [f"{count} {outcome}" for outcome, count in found.outcomes.items() if count]
+    counted += [f"{found.undecided} undecided"] if found.undecided else []
+    say(f"  trials  {found.trials}{': ' if counted else ''}{', '.join(counted)}")
+    say(f"  runs    {', '.join(f'{count} {name}' for name, count in found.runs.items() if count) or 'none yet'}")
+    if found.best is not None and found.best_score is not None:
+        say(f"  best    {numbers.short_id(found.best.subject)}, {numbers.scored(found.best_score)} on dev")
+    budget = found.budget
+    used, given = numbers.duration(budget.used_wall_clock_s), numbers.duration(budget.wall_clock_s)
+    say(f"  budget  {used} of {given}, {budget.used_runs + budget.reserved_runs} of {budget.runs} runs")
+    for line in found.newest:
+        score = numbers.scored(line.dev_score) if line.dev_score else "not scored yet"
+        say(f"    {numbers.short_id(line.id):<5} {line.outcome or 'undecided':<10} {score:<28} {line.change}")

@@ -1,0 +1,141 @@
+"""`labwright`: every command's name, arguments and help; what it does is in `actions/`, loaded when it is called.
+
+So `labwright --help` imports neither the ledger nor pydantic, let alone a training library.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    name="labwright",
+    help="Runs the machine-learning post-training research loop: the agent proposes, the referee decides.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+study = typer.Typer(help="Create, run, watch and export studies.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(study, name="study")
+
+StudyDir = Annotated[Path, typer.Argument(help="the directory that holds study.yaml", show_default=False)]
+StudyId = Annotated[str, typer.Argument(help="a study's id, as `labwright study list` shows it", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="print one JSON document on stdout; progress goes to stderr")]
+Model = Annotated[str, typer.Option("--model", "-m", help="who decides what to try: autopilot")]
+Backend = Annotated[str, typer.Option("--backend", help="where runs execute: process")]
+
+
+@app.callback(invoke_without_command=True)
+def root(version: Annotated[bool, typer.Option("--version", help="print the version and leave")] = False) -> None:
+    if version:
+        typer.echo(f"labwright {import_module('labwright').__version__}")
+        raise typer.Exit
+
+
+@study.command("init")
+def study_init(directory: Annotated[Path, typer.Argument(metavar="DIR", help="a new or empty directory")]) -> None:
+    """Write a commented study.yaml, with a small benchmark and data, to start from."""
+    _act("studies", "init", directory)
+
+
+@study.command("run")
+def study_run(
+    directory: StudyDir,
+    model: Model = "autopilot",
+    budget_hours: Annotated[
+        float | None, typer.Option("--budget-hours", min=0.001, help="wall-clock ceiling instead of study.yaml's")
+    ] = None,
+    backend: Backend = "process",
+    json: Json = False,
+) -> None:
+    """Run a study: controls, data gate, trials, verdicts, sealed test, report."""
+    _act("studies", "run", directory, model, budget_hours, backend, json)
+
+
+@study.command("list")
+def study_list(json: Json = False) -> None:
+    """List this lab's studies."""
+    _act("studies", "list_all", json)
+
+
+@study.command("status")
+def study_status(
+    study_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="default: the newest study")] = None,
+    json: Json = False,
+) -> None:
+    """Show where a study stands."""
+    _act("studies", "status", study_id, json)
+
+
+@study.command("resume")
+def study_resume(study_id: StudyId, model: Model = "autopilot", backend: Backend = "process", json: Json = False) -> None:
+    """Go on with a study that was stopped, killed or failed."""
+    _act("studies", "resume", study_id, model, backend, json)
+
+
+@study.command("stop")
+def study_stop(study_id: StudyId) -> None:
+    """Ask a running study to end its runs and stop; `best/` stays, and resume goes on."""
+    _act("studies", "stop", study_id)
+
+
+@study.command("report")
+def study_report(study_id: StudyId, json: Json = False) -> None:
+    """Write the report anew and say where it is."""
+    _act("studies", "report", study_id, json)
+
+
+@study.command("export")
+def study_export(
+    study_id: StudyId,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="a new directory, or a file that ends in .tar.gz")],
+    with_model: Annotated[bool, typer.Option("--with-model", help="put the best model in as well")] = False,
+    with_test: Annotated[
+        bool, typer.Option("--with-test", help="put the test items in; marks the benchmark as exposed")
+    ] = False,
+) -> None:
+    """Write a bundle that anyone can re-check with `labwright verify`."""
+    _act("bundles", "export", study_id, out, with_model, with_test)
+
+
+@app.command("verify")
+def verify(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="what `labwright study export` wrote")],
+    json: Json = False,
+) -> None:
+    """Re-score a bundle and say, number by number, what agrees."""
+    _act("bundles", "verify", bundle, json)
+
+
+@app.command("eval")
+def evaluate(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="a bundled name, a directory, or a Hub id")],
+    benchmark: Annotated[Path, typer.Argument(metavar="BENCHMARK", help="a directory with benchmark.yaml")],
+    split: Annotated[str, typer.Option("--split", help="dev, or test: which asks a person and is metered")] = "dev",
+    few_shot: Annotated[bool, typer.Option("--few-shot", help="put the benchmark's worked examples first")] = False,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="score only the first N items")] = None,
+    json: Json = False,
+) -> None:
+    """Score one model on one benchmark, by the referee."""
+    _act("evaluations", "evaluate", model, benchmark, split, few_shot, limit, json)
+
+
+@app.command("doctor")
+def doctor(json: Json = False) -> None:
+    """Say what this machine has and what is missing, with the cure."""
+    _act("doctor", "examine", json)
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+def _act(module: str, name: str, *arguments: Any) -> None:
+    """Load the action and run it; errors of the tree are shown with their cure, and end with their exit code."""
+    edge = import_module("labwright.cli.edge")
+    raise typer.Exit(edge.act(import_module, f"labwright.cli.actions.{module}", name, arguments))

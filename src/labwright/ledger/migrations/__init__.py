@@ -1,0 +1,46 @@
+"""The ledger's schema as a chain of steps that only grows. Imported only where there is something to migrate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection
+
+from labwright.contracts.errors import StorageError
+from labwright.ledger.tables import metadata
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    return config
+
+
+def upgrade(connection: Connection, where: str) -> None:
+    """Take every step that this ledger lacks, in the caller's transaction. Raises StorageError for a newer ledger."""
+    config = _config()
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise StorageError(
+            f"the ledger was written by another, newer version of Labwright ({error})",
+            where=where,
+            cure="upgrade Labwright, or use another LABWRIGHT_HOME",
+        ) from error
+
+
+def newest_version() -> str | None:
+    """The last step of the chain."""
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def differences(connection: Connection) -> list[object]:
+    """What the tables in code and in the database do not agree on."""
+    return list(compare_metadata(MigrationContext.configure(connection), metadata))

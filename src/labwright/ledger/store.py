@@ -1,0 +1,208 @@
+"""The ledger itself: appends events, keeps the state they add up to, and answers questions about it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Self
+
+from sqlalchemy import Connection, Engine, select
+
+from labwright.contracts.compute import MetricPoint
+from labwright.contracts.events import EVENT, Event, Recorded
+from labwright.contracts.views import Curve, StudyStatus, StudySummary, StudyView
+from labwright.ledger import connection as database
+from labwright.ledger import queries, status, tables
+from labwright.ledger.projection import Place, apply
+
+_REPLAY_BATCH = 1000
+
+
+class Ledger:
+    """The one database of a lab. Safe to use from several processes, and from several threads of one."""
+
+    def __init__(self, engine: Engine, where: str) -> None:
+        self._engine = engine
+        self._writer = database.writer(engine)
+        self._where = where
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """The ledger at a SQLAlchemy URL; the file, its directory and its tables are made where they are missing.
+
+        Raises StorageError where it cannot be opened, is damaged, or was written by a newer version.
+        """
+        return cls(*database.open_engine(url))
+
+    def close(self) -> None:
+        """Give the database's connections back."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with database.storage_errors(self._where), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with database.storage_errors(self._where), self._writer.begin() as connection:
+            yield connection
+
+    # Writing
+
+    def record(self, study_id: str | None, event: Event, at: float | None = None) -> Recorded:
+        """Append an event and fold it into the state, both or neither. `at` is now unless given.
+
+        Raises StorageError where it contradicts what is recorded, such as a second trial with the same id.
+        """
+        moment = time.time() if at is None else at
+        with self._writing() as connection:
+            return _append(connection, study_id, event, moment)
+
+    def record_many(self, study_id: str | None, timed: Iterable[tuple[float, Event]]) -> int:
+        """Record many events with their times in one transaction, all or none; returns how many."""
+        count = 0
+        with self._writing() as connection:
+            for at, event in timed:
+                _append(connection, study_id, event, at)
+                count += 1
+        return count
+
+    def rebuild(self, study_id: str | None) -> None:
+        """Throw a study's state away and replay its events; None means what belongs to no study."""
+        with self._writing() as connection:
+            for table in tables.STATE:
+                key = table.c.id if table is tables.studies else table.c.study_id
+                connection.execute(table.delete().where(key == study_id))
+            after = 0
+            while batch := _page(connection, after, _REPLAY_BATCH, study_id=study_id, every=False):
+                for recorded, body in batch:
+                    apply(recorded.event, connection, Place(recorded.seq, recorded.study_id, recorded.at, body))
+                after = batch[-1][0].seq
+
+    # Reading
+
+    def events(self, study_id: str | None = None, after: int = 0) -> tuple[Recorded, ...]:
+        """The events behind number `after`, in order: one study's, or everyone's."""
+        with self._reading() as connection:
+            page = _page(connection, after, None, study_id=study_id, every=study_id is None)
+            return tuple(recorded for recorded, _ in page)
+
+    def study_view(self, study_id: str, now: float | None = None) -> StudyView:
+        """Everything known of one study; a running one's last session counts until `now`, where that is given.
+
+        Raises UsageError for an unknown id, naming those there are.
+        """
+        with self._reading() as connection:
+            return queries.study_view(connection, study_id, now)
+
+    def status(self, study_id: str, now: float | None = None) -> StudyStatus:
+        """A study at a glance, without reading its trials. Raises UsageError for an unknown id."""
+        with self._reading() as connection:
+            return status.study_status(connection, study_id, now)
+
+    def summaries(self) -> tuple[StudySummary, ...]:
+        """All studies, oldest first."""
+        with self._reading() as connection:
+            return status.summaries(connection)
+
+    def queries(self, benchmark_id: str) -> tuple[Recorded, ...]:
+        """Every time a split of this benchmark was consulted, by any study or by none."""
+        table = tables.queries
+        with self._reading() as connection:
+            rows = connection.execute(select(table).where(table.c.benchmark_id == benchmark_id).order_by(table.c.seq))
+            return tuple(queries.parse_any(row) for row in rows)
+
+    def openings(self, benchmark_id: str) -> tuple[Recorded, ...]:
+        """Every opening of this benchmark's sealed test, by any study or by none."""
+        table = tables.openings
+        with self._reading() as connection:
+            rows = connection.execute(select(table).where(table.c.benchmark_id == benchmark_id).order_by(table.c.seq))
+            return tuple(queries.parse_any(row) for row in rows)
+
+    # Metric curves
+
+    def metrics_offset(self, run_id: str) -> int:
+        """How many bytes of the run's metrics.jsonl are in its curves."""
+        files = tables.metric_files
+        with self._reading() as connection:
+            read_to: int | None = connection.scalar(select(files.c.read_to).where(files.c.run_id == run_id))
+        return read_to or 0
+
+    def fold_metrics(self, run_id: str, offset: int, points: Sequence[MetricPoint]) -> None:
+        """Add points to the run's curves, and note that metrics.jsonl is read up to `offset`, both or neither.
+
+        The same offset again changes nothing, so points are never counted twice. A smaller one means that the file
+        was replaced, as by a new attempt of the run: its curves start anew.
+        """
+        from labwright.ledger import curves  # noqa: PLC0415  numpy; most commands read no curve
+
+        files, stored = tables.metric_files, tables.curves
+        series = curves.by_metric(points)
+        with self._writing() as connection:
+            read_to = connection.scalar(select(files.c.read_to).where(files.c.run_id == run_id))
+            if read_to is None:
+                connection.execute(files.insert(), {"run_id": run_id, "read_to": offset})
+            elif offset == read_to:
+                return
+            else:
+                connection.execute(files.update().where(files.c.run_id == run_id).values(read_to=offset))
+            if read_to is not None and offset < read_to:
+                connection.execute(stored.delete().where(stored.c.run_id == run_id))
+            rows = connection.execute(select(stored).where(stored.c.run_id == run_id, stored.c.metric.in_(series)))
+            known = {row.metric: curves.Index(row.width, row.points, row.buckets) for row in rows}
+            for metric, (steps, values) in series.items():
+                index = curves.extend(known.get(metric, curves.Index()), steps, values)
+                columns = {"width": index.width, "points": index.points, "buckets": index.buckets}
+                if metric in known:
+                    mine = (stored.c.run_id == run_id, stored.c.metric == metric)
+                    connection.execute(stored.update().where(*mine).values(**columns))
+                else:
+                    connection.execute(stored.insert(), {"run_id": run_id, "metric": metric, **columns})
+
+    def curve(self, run_id: str, metric: str) -> Curve:
+        """One metric of a run, in at most 1024 buckets; without points where there are none."""
+        return next((c for c in self._curves(run_id, metric)), Curve(run_id, metric, ()))
+
+    def curves(self, run_id: str) -> tuple[Curve, ...]:
+        """All metrics of a run, by name."""
+        return self._curves(run_id, None)
+
+    def _curves(self, run_id: str, metric: str | None) -> tuple[Curve, ...]:
+        from labwright.ledger import curves  # noqa: PLC0415  numpy; most commands read no curve
+
+        stored = tables.curves
+        chosen = select(stored).where(stored.c.run_id == run_id).order_by(stored.c.metric)
+        if metric is not None:
+            chosen = chosen.where(stored.c.metric == metric)
+        with self._reading() as connection:
+            rows = connection.execute(chosen).all()
+        return tuple(curves.read(run_id, r.metric, curves.Index(r.width, r.points, r.buckets)) for r in rows)
+
+
+def _append(connection: Connection, study_id: str | None, event: Event, at: float) -> Recorded:
+    body = EVENT.dump_json(event).decode()
+    row = {"study_id": study_id, "at": at, "kind": event.kind, "body": body}
+    inserted = connection.execute(tables.events.insert(), row).inserted_primary_key
+    assert inserted is not None  # every insert of one row has it
+    seq = int(inserted[0])
+    apply(event, connection, Place(seq, study_id, at, body))
+    return Recorded(seq, study_id, at, event)
+
+
+def _page(
+    connection: Connection, after: int, limit: int | None, *, study_id: str | None, every: bool
+) -> list[tuple[Recorded, str]]:
+    """Events with their text: everyone's, or those of `study_id`, where None is what belongs to no study."""
+    events = tables.events
+    chosen = select(events).where(events.c.seq > after).order_by(events.c.seq).limit(limit)
+    if not every:
+        chosen = chosen.where(events.c.study_id == study_id)
+    return [(queries.parse_any(row), row.body) for row in connection.execute(chosen)]

@@ -1,0 +1,516 @@
+"""The research engine: one study from its first control to its report.
+
+The engine keeps nothing in memory that matters. It reads the study from the ledger, does the first thing that is
+missing, writes what happened to the ledger, and reads again. So a study that was killed at any moment is resumed by
+running the same code: `run()` knows no difference between a first start and a tenth.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from labwright.contracts.compute import Backend
+from labwright.contracts.errors import BackendError, BoundaryError, LabwrightError, SpecError
+from labwright.contracts.events import (
+    BaseResolved,
+    BestChanged,
+    Event,
+    NoteTaken,
+    PhaseStarted,
+    PreflightDone,
+    SessionStarted,
+    StudyEnded,
+    TrialProposed,
+    VerdictGiven,
+)
+from labwright.contracts.progress import Activity, ProgressSink
+from labwright.contracts.research import (
+    BASE,
+    DatasetVersion,
+    Evaluation,
+    Outcome,
+    Run,
+    RunPurpose,
+    RunState,
+    StudyState,
+    Style,
+    Verdict,
+)
+from labwright.contracts.researchers import (
+    AskForVerdict,
+    DiscardTrial,
+    Finish,
+    ProposeTrial,
+    Researcher,
+    StartRun,
+    Wait,
+)
+from labwright.contracts.specs import Split, StudySpec
+from labwright.contracts.views import StudyView
+from labwright.guard import BudgetKeeper
+from labwright.ledger import Ledger
+from labwright.models import BaseModel
+from labwright.referee.client import RefereeClient
+from labwright.referee.protocol import CheckSource, Evaluate, Export, Gate, Judge, OpenTest, Seal
+from labwright.study import best as best_model
+from labwright.study import estimates, preflight, selfreport, standing
+from labwright.study.datasets import gated_version, register_missing
+from labwright.study.execution import RunExecution, again
+from labwright.study.lock import study_lock
+from labwright.study.naming import evaluation_id, next_run_id, short, training_seed
+
+STOP_FILE = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineParts:
+    """What an engine is put together from; `assemble.py` does that."""
+
+    ledger: Ledger
+    backend: Backend
+    referee: RefereeClient
+    progress: ProgressSink
+    home: Path
+    environment: Mapping[str, str]
+    poll_s: float
+    researcher_for: Callable[[StudySpec], Researcher]
+    resolve_model: Callable[[str, Path, Callable[[str, float], None]], BaseModel]
+    find_recipe: Callable[[str, Path], Path]
+
+
+class StudyStopped(Exception):  # noqa: N818 - a signal to the loop, not an error
+    """A person asked the study to stop."""
+
+
+class StudyEngine:
+    """Runs one study that is in the ledger."""
+
+    def __init__(self, parts: EngineParts, study_id: str, *, wall_clock_s: float | None = None) -> None:
+        self._parts = parts
+        self._ledger = parts.ledger
+        self._referee = parts.referee
+        self._id = study_id
+        self._wall_clock_s = wall_clock_s
+        self._stop_asked = False
+        self._ends_at = float("inf")
+        view = self._view()
+        self._directory = Path(view.directory)
+        self._source = Path(view.source)
+        self._researcher = parts.researcher_for(view.spec)
+        self._budget = BudgetKeeper(parts.ledger, study_id)
+        self._execution = RunExecution(
+            parts.ledger,
+            parts.backend,
+            study_id,
+            hidden=(parts.home / "vault", self._source, self._pack_source(view)),
+            environment=parts.environment,
+            poll_s=parts.poll_s,
+        )
+
+    def request_stop(self) -> None:
+        """Ask the engine to end its runs and stop at the next look; safe in a signal handler."""
+        self._stop_asked = True
+
+    def run(self) -> StudyView:
+        """Run the study to its end, or on from where it was.
+
+        Raises:
+            LabwrightError: the study failed; it is recorded as failed, and `best/` still holds a valid model.
+        """
+        with study_lock(self._directory):
+            (self._directory / STOP_FILE).unlink(missing_ok=True)
+            self._resolve_base()
+            self._record(SessionStarted(os.getpid(), socket.gethostname(), self._researcher.name))
+            self._ends_at = time.time() + self._view().budget.left_wall_clock_s
+            try:
+                reason = self._phases()
+                self._end(StudyState.FINISHED, reason)
+            except StudyStopped:
+                self._execution.cancel_all()
+                self._drain()
+                self._end(StudyState.STOPPED, "stopped by a person; `labwright study resume` goes on")
+            except LabwrightError as error:
+                self._execution.cancel_all()
+                self._end(StudyState.FAILED, error.one_line())
+                raise
+            finally:
+                self._referee.close()
+            return self._view()
+
+    def _phases(self) -> str:
+        with self._phase("prepare"):
+            self._prepare()
+        with self._phase("controls"):
+            self._controls()
+        with self._phase("gate"):
+            self._gate()
+        with self._phase("search"):
+            reason = self._search()
+        with self._phase("test"):
+            self._test()
+        return reason
+
+    # -- before the clock ----------------------------------------------------------------------------------------------
+
+    def _resolve_base(self) -> None:
+        """Find or build the base model; building one is the lab's work, once, and not on the study's clock."""
+        view = self._view()
+        if view.base is not None and Path(view.base.path).is_dir():
+            return
+
+        def on_progress(what: str, fraction: float) -> None:
+            self._show(Activity(label=what, done=round(fraction * 100), total=100))
+
+        base = self._parts.resolve_model(view.spec.base_model, self._source, on_progress)
+        if view.base is not None and view.base.model_id != base.model_id:
+            raise BoundaryError(
+                f"the base model is not the one this study began with ({base.model_id[:12]}, not "
+                f"{view.base.model_id[:12]})",
+                where=str(base.path),
+                cure="restore the model, or start a new study",
+            )
+        if view.base is None:
+            self._record(BaseResolved(base.name, str(base.path), base.model_id, base.parameters))
+
+    # -- the phases ----------------------------------------------------------------------------------------------------
+
+    def _prepare(self) -> None:
+        view = self._view()
+        if view.benchmark is None:
+            self._doing("the referee seals the benchmark")
+            self._referee.seal(Seal(self._id, str(self._pack_source(view))))
+        register_missing(self._ledger, self._view(), self._parts.home)
+
+    def _controls(self) -> None:
+        """Zero-shot and few-shot scores of the untrained base; the better prompt is the first incumbent."""
+        view = self._view()
+        assert view.benchmark is not None
+        styles: tuple[Style, ...] = ("zero_shot", "few_shot") if view.benchmark.few_shot else ("zero_shot",)
+        controls = [self._evaluate(BASE, style, "dev", None) for style in styles]
+        if self._view().best is None:
+            better = max(controls, key=lambda e: standing.oriented(view, e.score.estimate))
+            self._place_best(better, None)
+
+    def _gate(self) -> None:
+        """No run starts on data that has not been compared with dev and with the sealed test."""
+        for spec in self._view().spec.data:
+            for split in ("dev", "test"):
+                view = self._view()
+                version = gated_version(view, spec.name)
+                checked = {(g.report.dataset_id, g.report.split) for g in view.gates}
+                blocked = spec.name not in standing.usable_datasets(view)
+                done = (version.id, split) in checked or any(
+                    g.report.kept_dataset_id == version.id and g.report.split == split for g in view.gates
+                )
+                if blocked or done:
+                    continue
+                assert view.benchmark is not None
+                self._doing(f"data gate: {spec.name} against {split}")
+                self._referee.gate(Gate(self._id, view.benchmark.benchmark_id, version, split, view.spec.gate.on_hit))
+
+    def _search(self) -> str:
+        """Ask the researcher until it has nothing more to try."""
+        while True:
+            self._heed_stop()
+            view = self._view()
+            if self._settle(view):
+                continue
+            decision = self._researcher.decide(view)
+            match decision:
+                case ProposeTrial(trial):
+                    self._record(TrialProposed(trial))
+                case StartRun():
+                    self._start_run(view, decision)
+                case DiscardTrial(trial_id, why):
+                    runs = view.runs_of(trial_id)
+                    run_id = runs[-1].id if runs else None
+                    self._record(VerdictGiven(Verdict(self._id, trial_id, run_id, Outcome.DISCARD, why)))
+                case AskForVerdict():
+                    self._ask_for_verdict(view, decision)
+                case Finish(reason):
+                    self._record(NoteTaken(reason, about="why the search ended"))
+                    return reason
+                case Wait():
+                    self._follow()
+
+    def _test(self) -> None:
+        """Open the sealed test once, for the promoted model and the base; with nothing promoted it stays sealed."""
+        view = self._view()
+        assert view.benchmark is not None and view.best is not None
+        if view.best.subject == BASE:
+            self._note("no model was promoted, so the sealed test was not opened", "test")
+            return
+        opening_id = f"{self._id}.test"
+        run = view.run(view.best.subject)
+        self._referee.open_test(OpenTest(self._id, view.benchmark.benchmark_id, opening_id, (BASE, run.id)))
+        self._evaluate(run.id, view.best.style, "test", run)
+        if view.benchmark.few_shot:
+            self._evaluate(BASE, "few_shot", "test", None)
+        self._evaluate(BASE, "zero_shot", "test", None)
+
+    # -- what the search is made of ------------------------------------------------------------------------------------
+
+    def _settle(self, view: StudyView) -> bool:
+        """Do the first thing that earlier decisions left to be done. False when nothing is."""
+        for run in standing.open_runs(view):
+            if not self._execution.adopt(run):  # it was written down, and then this process or its machine died
+                self._launch(view, run)
+                return True
+        interrupted = next((r for r in view.runs if standing.may_start_again(r)), None)
+        if interrupted is not None:
+            self._note(
+                f"started again after it was {interrupted.reason} (attempt {interrupted.attempt})", interrupted.id
+            )
+            self._execution.queue(again(interrupted))
+            return True
+        unscored = standing.awaits_evaluation(view)
+        if unscored is not None:
+            self._evaluate_run(unscored)
+            return True
+        promoted = next((v for v in reversed(view.verdicts) if v.outcome is Outcome.PROMOTE), None)
+        if promoted is not None and promoted.run_id and view.best and view.best.subject != promoted.run_id:
+            evaluation = view.evaluation(promoted.run_id, "zero_shot", "dev")
+            assert evaluation is not None
+            self._place_best(evaluation, view.run(promoted.run_id))
+            return True
+        if len(standing.open_runs(view)) >= self._parts.backend.slots:
+            self._follow()
+            return True
+        return False
+
+    def _start_run(self, view: StudyView, decision: StartRun) -> None:
+        if view.preflight is None:
+            self._preflight(view, decision.trial_id)
+            return
+        number = [t.id for t in view.trials].index(decision.trial_id) + 1
+        ordinal = len(standing.retrains(view, view.trial(decision.trial_id))) + 1
+        run = self._new_run(
+            view,
+            decision.trial_id,
+            decision.purpose,
+            training_seed(view.spec.seed, number, decision.purpose, ordinal),
+            decision.max_steps,
+            decision.continues,
+        )
+        steps = run.max_steps - (view.run(run.continues).max_steps if run.continues else 0)
+        self._budget.reserve(run.id, f"{run.purpose} run", estimates.measure(view).trial_s(steps), runs=1)
+        self._execution.queue(run)
+
+    def _new_run(
+        self, view: StudyView, trial_id: str, purpose: RunPurpose, seed: int, max_steps: int, continues: str | None
+    ) -> Run:
+        run_id = next_run_id(view, trial_id)
+        version = gated_version(view, view.trial(trial_id).dataset)
+        assert view.base is not None
+        hashes = {"base_model": view.base.model_id, "train.jsonl": version.id}
+        return Run(
+            id=run_id,
+            study_id=self._id,
+            trial_id=trial_id,
+            purpose=purpose,
+            seed=seed,
+            max_steps=max_steps,
+            continues=continues,
+            directory=str(self._directory / "runs" / short(self._id, run_id)),
+            backend=self._parts.backend.name,
+            input_hashes=hashes,
+        )
+
+    def _launch(self, view: StudyView, run: Run) -> None:
+        """Hand a queued run to the backend, with a deadline that leaves time to score its model and to finish."""
+        estimate = estimates.measure(view)
+        reserved = view.budget.reserved_wall_clock_s
+        left_s = view.budget.left_wall_clock_s + reserved - estimate.final_s() - estimate.dev_evaluation_s
+        trial = view.trial(run.trial_id)
+        try:
+            recipe = self._parts.find_recipe(trial.recipe, self._source)
+            dataset: DatasetVersion = gated_version(view, trial.dataset)
+            self._execution.start(view, run, recipe, dataset, time.time() + max(left_s, 15.0))
+        except BackendError as error:
+            self._execution.book_failure(run, error)
+            self._close_reservation(run.id)
+
+    def _follow(self) -> None:
+        """Watch the live runs until one has ended."""
+        ended = False
+        while not ended:
+            self._heed_stop()
+            view = self._view()
+            ended = self._execution.look(view, self._show)
+            if not ended:
+                self._execution.wait()
+        self._reconcile()
+        self._check_source()
+
+    def _preflight(self, view: StudyView, trial_id: str) -> None:
+        """A smoke run of two steps and a look at memory, disk and time, before the first trial is trained."""
+        smoke = next((r for r in view.runs_of(trial_id) if r.purpose is RunPurpose.SMOKE), None)
+        if smoke is None:
+            self._record(PhaseStarted("preflight"))
+            run = self._new_run(view, trial_id, RunPurpose.SMOKE, 1, preflight.SMOKE_STEPS, None)
+            self._budget.reserve(run.id, "smoke run", 0.0, runs=1)
+            self._execution.queue(run)
+            return
+        done: PreflightDone = preflight.conclude(view, smoke, self._directory)
+        self._record(done)
+        self._record(PhaseStarted("search"))
+        failed = [c for c in done.checks if not c.ok]
+        if failed:
+            raise SpecError(
+                "the preflight failed: " + "; ".join(f"{c.name}: {c.detail}" for c in failed),
+                where=str(self._source / "study.yaml"),
+                cure="; ".join(c.cure for c in failed if c.cure),
+            )
+
+    def _evaluate_run(self, run: Run) -> None:
+        try:
+            evaluation = self._evaluate(run.id, "zero_shot", "dev", run)
+        except BoundaryError as error:  # the referee has recorded the rejection and why
+            self._note(f"the referee refused the model: {error.what}", run.id)
+            return
+        incident = selfreport.compare(run, evaluation)
+        if incident is not None and incident.incident not in self._view().incidents:
+            self._record(incident)
+
+    def _ask_for_verdict(self, view: StudyView, decision: AskForVerdict) -> None:
+        assert view.best is not None
+        trial = view.trial(decision.trial_id)
+        retrains = [standing.dev_evaluation(view, r) for r in standing.retrains(view, trial)]
+        incumbent_trial = view.trial(view.run(view.best.subject).trial_id) if view.best.subject != BASE else None
+        incumbents = standing.retrains(view, incumbent_trial) if incumbent_trial else ()
+        few_shot = view.evaluation(BASE, "few_shot", "dev") or view.evaluation(BASE, "zero_shot", "dev")
+        assert few_shot is not None
+        verdict = self._referee.judge(
+            Judge(
+                study_id=self._id,
+                trial_id=trial.id,
+                run_id=decision.run_id,
+                candidate=evaluation_id(self._id, decision.run_id, "zero_shot", "dev"),
+                incumbent=view.best.evaluation_id,
+                few_shot=few_shot.id,
+                comparisons_planned=view.spec.search.planned_comparisons,
+                retrains=tuple(e.id for e in retrains if e is not None),
+                incumbent_retrains=tuple(
+                    e.id for r in incumbents if (e := standing.dev_evaluation(view, r)) is not None
+                ),
+            )
+        )
+        if verdict.retrains_wanted:
+            self._record(PhaseStarted("promotion"))
+
+    # -- the referee ---------------------------------------------------------------------------------------------------
+
+    def _evaluate(self, subject: str, style: Style, split: Split, run: Run | None) -> Evaluation:
+        """Ask the referee for a score, unless it has already given it."""
+        self._heed_stop()
+        view = self._view()
+        known = view.evaluation(subject, style, split)
+        if known is not None:
+            return known
+        assert view.base is not None and view.benchmark is not None
+        label = f"the referee scores {short(self._id, subject)} ({style.replace('_', '-')}) on {split}"
+        started_at = time.time()
+        self._show(Activity(label=label, done=0, total=view.benchmark.dev_items, started_at=started_at))
+        request = Evaluate(
+            study_id=self._id,
+            evaluation_id=evaluation_id(self._id, subject, style, split),
+            benchmark_id=view.benchmark.benchmark_id,
+            subject=subject,
+            style=style,
+            split=split,
+            base=view.base.path,
+            base_id=view.base.model_id,
+            run=run,
+            chain_recorded=_chain_recorded(view, run),
+            deadline=self._ends_at + 20.0,
+        )
+        return self._referee.evaluate(
+            request,
+            lambda done, total: self._show(Activity(label=label, done=done, total=total, started_at=started_at)),
+        )
+
+    def _place_best(self, evaluation: Evaluation, run: Run | None) -> None:
+        view = self._view()
+        assert view.base is not None
+        self._doing("writing best/")
+        folder = best_model.folder_for(self._directory, evaluation)
+        exported = self._referee.export(Export(self._id, view.base.path, view.base.model_id, run, str(folder)))
+        link = best_model.place(self._directory, exported, evaluation)
+        self._record(BestChanged(evaluation.subject, evaluation.style, evaluation.id, str(link)))
+
+    def _check_source(self) -> None:
+        view = self._view()
+        assert view.benchmark is not None
+        self._referee.check_source(CheckSource(self._id, view.benchmark.benchmark_id, str(self._pack_source(view))))
+
+    # -- bookkeeping ---------------------------------------------------------------------------------------------------
+
+    def _reconcile(self) -> None:
+        """Replace the reservations of ended runs by what they took."""
+        for run in self._view().runs:
+            if run.state.is_final:
+                self._close_reservation(run.id)
+
+    def _close_reservation(self, run_id: str) -> None:
+        run = self._view().run(run_id)
+        took_s = (run.ended_at - run.started_at) if run.started_at and run.ended_at else 0.0
+        self._budget.reconcile(run_id, wall_clock_s=took_s, runs=1)
+
+    def _end(self, state: StudyState, reason: str) -> None:
+        self._reconcile()
+        view = self._view()
+        self._record(StudyEnded(state, reason, view.wall_clock_s, view.active_s))
+
+    def _drain(self) -> None:
+        """Book the runs that were just cancelled."""
+        until = time.time() + 15.0
+        while standing.open_runs(self._view()) and time.time() < until:
+            self._execution.look(self._view(), self._show)
+            self._execution.wait()
+
+    @contextmanager
+    def _phase(self, phase: str) -> Iterator[None]:
+        self._heed_stop()
+        if self._view().phase != phase:
+            self._record(PhaseStarted(phase))  # type: ignore[arg-type]
+        yield
+
+    def _heed_stop(self) -> None:
+        if self._stop_asked or (self._directory / STOP_FILE).exists():
+            raise StudyStopped
+
+    def _view(self) -> StudyView:
+        return self._ledger.study_view(self._id, now=time.time())
+
+    def _record(self, event: Event) -> None:
+        self._ledger.record(self._id, event)
+
+    def _note(self, text: str, about: str) -> None:
+        note = NoteTaken(text, about)
+        if note not in self._view().notes:
+            self._record(note)
+
+    def _show(self, activity: Activity) -> None:
+        self._parts.progress.update(self._view(), activity)
+
+    def _doing(self, label: str) -> None:
+        self._show(Activity(label=label, started_at=time.time()))
+
+    def _pack_source(self, view: StudyView) -> Path:
+        return (self._source / view.spec.benchmark).resolve()
+
+
+def _chain_recorded(view: StudyView, run: Run | None) -> bool:
+    """Whether a run and all it continues from are in the ledger, sandboxed, with hashed inputs."""
+    while run is not None:
+        known = view.run(run.id)
+        if known.boundary != "enforced" or not known.input_hashes or known.state is not RunState.SUCCEEDED:
+            return False
+        run = view.run(run.continues) if run.continues else None
+    return True

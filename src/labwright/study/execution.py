@@ -1,0 +1,266 @@
+"""Carrying runs out: the run directory, the backend, the live metrics, the watchdog, and what is booked when it ends.
+
+A run is in the ledger before it starts. So after a kill at any point there are four cases, and each has one answer:
+queued and never started → start it; started and alive → reattach; started and ended → book what its status says;
+started and gone without a status → lost, and start the next attempt from its last checkpoint.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import psutil
+from pydantic import JsonValue
+
+from labwright.contracts.compute import Backend, MetricPoint, Resources, RunHandle, RunOrder, RunStatus
+from labwright.contracts.errors import BackendError
+from labwright.contracts.events import AlertRaised, IncidentFound, RunEnded, RunQueued, RunStarted
+from labwright.contracts.progress import Activity
+from labwright.contracts.research import DatasetVersion, Incident, Run, RunState, Trial
+from labwright.contracts.views import StudyView
+from labwright.ledger import Ledger
+from labwright.study.naming import short
+from labwright.watch import Tailer, Watchdog
+
+OnActivity = Callable[[Activity], None]
+_CHECKPOINT_STEP = re.compile(r"(\d+)$")
+
+
+@dataclass(slots=True)
+class _Live:
+    """A run that is being followed by this process."""
+
+    run: Run
+    handle: RunHandle
+    tailer: Tailer
+    watchdog: Watchdog
+    losses: list[float]
+    step: int = 0
+    cancelled: bool = False
+
+
+class RunExecution:
+    """Starts and follows the runs of one study."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        backend: Backend,
+        study_id: str,
+        *,
+        hidden: Sequence[Path],
+        environment: Mapping[str, str],
+        poll_s: float,
+    ) -> None:
+        self._ledger = ledger
+        self._backend = backend
+        self._study_id = study_id
+        self._hidden = tuple(hidden)
+        self._environment = environment
+        self._poll_s = poll_s
+        self._live: dict[str, _Live] = {}
+
+    # -- starting ------------------------------------------------------------------------------------------------------
+
+    def queue(self, run: Run) -> None:
+        """Write the run to the ledger, before anything of it exists."""
+        self._ledger.record(self._study_id, RunQueued(run))
+
+    def start(self, view: StudyView, run: Run, recipe: Path, dataset: DatasetVersion, deadline: float) -> None:
+        """Lay out the run directory and hand it to the backend."""
+        directory = Path(run.directory)
+        trial = view.trial(run.trial_id)
+        inputs = self._inputs(view, run, dataset)
+        _write_run_directory(directory, trial, run, recipe, dataset)
+        order = RunOrder(
+            run_id=run.id,
+            directory=directory,
+            command=(sys.executable, "recipe.py"),
+            resources=Resources(memory_bytes=memory_ceiling(view)),
+            deadline=deadline,
+            seed=run.seed,
+            inputs=inputs,
+            environment=self._environment,
+            hidden=self._hidden,
+        )
+        handle = self._backend.submit(order)
+        self._ledger.record(self._study_id, RunStarted(run.id, handle.token, run.attempt))
+        self._follow_from_now(run, handle)
+
+    def _inputs(self, view: StudyView, run: Run, dataset: DatasetVersion) -> dict[str, Path]:
+        assert view.base is not None
+        inputs = {"base_model": Path(view.base.path), "train.jsonl": Path(dataset.path)}
+        if run.continues:
+            inputs["checkpoint"] = newest_checkpoint(Path(view.run(run.continues).directory))
+        return inputs
+
+    # -- following -----------------------------------------------------------------------------------------------------
+
+    def adopt(self, run: Run) -> bool:
+        """Take up a run that an earlier process started. False where no trace of its start is found."""
+        if run.id in self._live:
+            return True
+        handle = self._backend.reattach(run.id, Path(run.directory))
+        if handle is None:
+            return False
+        self._follow_from_now(run, handle)
+        return True
+
+    def look(self, view: StudyView, on_activity: OnActivity) -> bool:
+        """Look at every live run once. True when at least one has ended and is booked."""
+        ended = False
+        for live in list(self._live.values()):
+            self._read_metrics(view, live)
+            status = self._backend.poll(live.handle)
+            if status.state.is_final:
+                self._read_metrics(view, live)
+                self._book(view, live, status)
+                del self._live[live.run.id]
+                ended = True
+            else:
+                on_activity(_activity(self._study_id, live))
+        return ended
+
+    def wait(self) -> None:
+        """Until the next look."""
+        time.sleep(self._poll_s)
+
+    def cancel_all(self) -> None:
+        """End every live run; its files and checkpoints stay."""
+        for live in self._live.values():
+            self._backend.cancel(live.handle)
+
+    def _follow_from_now(self, run: Run, handle: RunHandle) -> None:
+        metrics = Path(run.directory) / "metrics.jsonl"
+        self._live[run.id] = _Live(run, handle, Tailer(metrics), Watchdog(run.id), [])
+
+    def _read_metrics(self, view: StudyView, live: _Live) -> None:
+        """New lines go to the curve index, the display and the watchdog, which may stop the run."""
+        points, offset = live.tailer.read()
+        if points:
+            self._index(live, points, offset)
+            live.step = max(live.step, points[-1].step)
+            live.losses.extend(p.values["loss"] for p in points if "loss" in p.values)
+        known = {(a.run_id, a.rule) for a in view.alerts}
+        for alert in live.watchdog.look(points, now=time.time()):
+            if (alert.run_id, alert.rule) not in known:
+                self._ledger.record(self._study_id, AlertRaised(alert))
+            if alert.stops_run and not live.cancelled:
+                live.cancelled = True
+                self._backend.cancel(live.handle, "alert")
+
+    def _index(self, live: _Live, points: Sequence[MetricPoint], offset: int) -> None:
+        """Fold what the index has not seen: the tailer of a resumed study reads from the start for the watchdog."""
+        if offset > self._ledger.metrics_offset(live.run.id):
+            seen = max((p.last for c in self._ledger.curves(live.run.id) for p in c.points), default=-1)
+            self._ledger.fold_metrics(live.run.id, offset, [p for p in points if p.step > seen])
+
+    # -- booking -------------------------------------------------------------------------------------------------------
+
+    def _book(self, view: StudyView, live: _Live, status: RunStatus) -> None:
+        run = live.run
+        self._ledger.record(
+            self._study_id,
+            RunEnded(
+                run_id=run.id,
+                state=status.state,
+                reason=status.reason,
+                exit_code=status.exit_code,
+                started_at=status.started_at,
+                ended_at=status.ended_at or time.time(),
+                peak_memory_bytes=status.peak_memory_bytes,
+                boundary=status.boundary,
+                last_step=live.step or None,
+            ),
+        )
+        for incident in _incidents(run, status):
+            if incident not in view.incidents:
+                self._ledger.record(self._study_id, IncidentFound(incident))
+
+    def book_failure(self, run: Run, error: BackendError) -> None:
+        """Book a run that could not even be started."""
+        log = Path(run.directory) / "log.txt"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(error.one_line() + "\n")
+        ended = RunEnded(run.id, RunState.FAILED, "error", None, None, time.time(), None, "not enforced", None)
+        self._ledger.record(self._study_id, ended)
+
+
+def _incidents(run: Run, status: RunStatus) -> list[Incident]:
+    """What the way a run ended says about the rules."""
+    found = []
+    if status.left_behind:
+        detail = f"left {len(status.left_behind)} processes behind, which were ended: {', '.join(status.left_behind)}"
+        found.append(Incident(run.id, "left-daemon", detail))
+    if status.reason == "deadline":
+        found.append(Incident(run.id, "past-deadline", "did not end by its deadline and was ended"))
+    if status.touched:
+        found.append(Incident(run.id, "searched-vault", f"opened decoys of sealed files: {', '.join(status.touched)}"))
+    return found
+
+
+def again(run: Run) -> Run:
+    """The next attempt of a run that something outside the study ended."""
+    return replace(run, attempt=run.attempt + 1, state=RunState.QUEUED, reason="", exit_code=None)
+
+
+def memory_ceiling(view: StudyView) -> int:
+    """Bytes a run may use: study.yaml's ceiling, else 85 % of the machine."""
+    given_gb = view.spec.budget.memory_gb
+    return int(given_gb * 1e9) if given_gb else int(psutil.virtual_memory().total * 0.85)
+
+
+def newest_checkpoint(run_directory: Path) -> Path:
+    """The checkpoint with the most steps, or `checkpoints/` itself for recipes that keep only one state there.
+
+    Raises:
+        BackendError: the run left no checkpoint.
+    """
+    folder = run_directory / "checkpoints"
+    numbered = [(int(m.group(1)), p) for p in folder.glob("*") if p.is_dir() and (m := _CHECKPOINT_STEP.search(p.name))]
+    if numbered:
+        return max(numbered)[1]
+    if folder.is_dir() and any(folder.iterdir()):
+        return folder
+    raise BackendError(
+        "the run left no checkpoint to continue from",
+        where=str(folder),
+        cure="let the recipe write resumable state to checkpoints/, or use one rung",
+    )
+
+
+def fingerprint(directory: Path) -> str:
+    """A short hash over a directory's files: names, sizes and contents."""
+    digest = hashlib.sha256()
+    for path in sorted(p for p in directory.rglob("*") if p.is_file() and not p.is_symlink()):
+        digest.update(str(path.relative_to(directory)).encode())
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]
+
+
+def _write_run_directory(directory: Path, trial: Trial, run: Run, recipe: Path, dataset: DatasetVersion) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    params: dict[str, JsonValue] = {**trial.params, "format": dataset.format, "max_steps": run.max_steps}
+    (directory / "params.json").write_text(json.dumps(params, indent=2, sort_keys=True) + "\n")
+    shutil.copyfile(recipe, directory / "recipe.py")
+
+
+def _activity(study_id: str, live: _Live) -> Activity:
+    return Activity(
+        label=f"{live.run.purpose} run {short(study_id, live.run.id)}",
+        run_id=live.run.id,
+        step=live.step,
+        max_steps=live.run.max_steps,
+        loss=live.losses[-1] if live.losses else None,
+        losses=tuple(live.losses[-120:]),
+        started_at=live.run.started_at,
+    )

@@ -1,0 +1,302 @@
+"""Reading a study's `study.yaml`, so that whatever is wrong in it is named with its line, its field and a cure.
+
+The file is composed first and constructed second: the composed nodes carry line numbers, and they are what pydantic's
+complaints (a path of field names) are looked up in. Nothing is run and nothing is written here.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import shlex
+import types
+import typing
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+import labwright
+from labwright.contracts.errors import SpecError
+from labwright.contracts.specs import StudySpec
+
+STUDY_FILE = "study.yaml"
+_MAKER = "make_data.py"
+_INIT = "`labwright study init DIR` writes a commented study.yaml to start from"
+_FROZEN = re.compile(r"^(hub|lm-eval|inspect):")
+
+Location = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StudySource:
+    """A study as it was read: what it says, where it lies, and its text word for word."""
+
+    spec: StudySpec
+    directory: Path
+    text: str
+
+    @property
+    def name(self) -> str:
+        """The study's name: that of its directory."""
+        return self.directory.name
+
+    @property
+    def benchmark_directory(self) -> Path:
+        """Where the benchmark pack lies."""
+        return self.directory / self.spec.benchmark
+
+    @property
+    def recipe(self) -> Path:
+        """The training script."""
+        return recipe_path(self.spec.recipe.name, self.directory)
+
+    def data_path(self, name: str) -> Path:
+        """The file of the training set with this name. Raises KeyError."""
+        return self.directory / {d.name: d.path for d in self.spec.data}[name]
+
+
+def read_study(directory: Path) -> StudySource:
+    """The study in a directory. Raises SpecError for everything that a person can cure before any work begins."""
+    directory = directory.expanduser().resolve()
+    path = directory / STUDY_FILE
+    if not directory.is_dir():
+        cure = f"give the directory {directory.parent}" if directory.name == STUDY_FILE else _INIT
+        raise SpecError("this is no directory" if directory.exists() else "there is no such directory",
+                        where=str(directory), cure=cure)  # fmt: skip
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as missing:
+        raise SpecError(f"the directory holds no {STUDY_FILE}", where=str(directory), cure=_INIT) from missing
+    except UnicodeDecodeError as error:
+        raise SpecError(f"not UTF-8 text (byte {error.start})", where=str(path), cure="save it as UTF-8") from error
+    except OSError as error:
+        raise SpecError(f"cannot be read: {error.strerror}", where=str(path), cure="check its permissions") from error
+    root = _compose(path, text)
+    spec = _validated(path, root, text)
+    _check_names(spec, directory, path, root)
+    return StudySource(spec, directory, text)
+
+
+def recipe_path(name: str, study_dir: Path) -> Path:
+    """The script of a recipe: a bundled name such as `sft`, or a path relative to the study. Raises SpecError."""
+    own = study_dir / name
+    if name.endswith(".py") or "/" in name:
+        if own.is_file():
+            return own
+        raise SpecError(
+            f"there is no recipe script {own}",
+            where="recipe.name",
+            cure=f"correct the path, or use a bundled recipe: {', '.join(bundled_recipes()) or 'none is installed'}",
+        )
+    bundled = bundled_recipes()
+    if name in bundled:
+        return bundled[name]
+    raise SpecError(
+        f"there is no bundled recipe {name!r}",
+        where="recipe.name",
+        cure=_did_you_mean(name, list(bundled)) + f"bundled are: {', '.join(bundled)}; or give a path such as train.py",
+    )
+
+
+def bundled_recipes() -> dict[str, Path]:
+    """The recipes that ship with Labwright, by name: in the wheel, or beside `src/` in a checkout."""
+    package = Path(labwright.__file__).resolve().parent
+    for folder in (package / "_recipes", package.parents[1] / "recipes"):
+        if folder.is_dir():
+            return {script.stem: script for script in sorted(folder.glob("*.py"))}
+    return {}
+
+
+# -- YAML with line numbers --------------------------------------------------------------------------------------------
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1 reads `3e-4` as text, since it wants a dot. People write learning rates so; here it is a number."""
+
+
+_Loader.yaml_implicit_resolvers = {k: list(v) for k, v in yaml.SafeLoader.yaml_implicit_resolvers.items()}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
+
+
+def _compose(path: Path, text: str) -> yaml.MappingNode:
+    """The file's nodes. Raises SpecError where it is no YAML, is empty, is no mapping, or says a key twice."""
+    try:
+        root = yaml.compose(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)  # PyYAML gives it to most of its errors, not to all
+        where = f"{path}:{mark.line + 1}, column {mark.column + 1}" if mark else str(path)
+        what = getattr(error, "problem", None) or str(error).splitlines()[0]
+        cure = "indent with spaces" if "'\\t'" in what else "check the indentation, colons and quotes on and above it"
+        raise SpecError(f"not valid YAML: {what}", where=where, cure=cure) from error
+    if root is None:
+        raise SpecError("the file is empty", where=str(path), cure=_INIT)
+    if not isinstance(root, yaml.MappingNode):
+        raise SpecError(
+            "a study is a mapping of `field: value` lines, and this is not one", where=f"{path}:1", cure=_INIT
+        )
+    seen: dict[tuple[int, str], int] = {}
+    for mapping, key in _keys(root, set()):
+        line, name = key.start_mark.line + 1, (id(mapping), key.value)
+        if name in seen:
+            raise SpecError(
+                f"{key.value!r} is given twice; the first is on line {seen[name]}",
+                where=f"{path}:{line} ({key.value})",
+                cure="remove one of the two",
+            )
+        seen[name] = line
+    return root
+
+
+def _keys(node: yaml.Node, visited: set[int]) -> Iterator[tuple[yaml.MappingNode, yaml.ScalarNode]]:
+    """Every scalar key with the mapping it stands in; an alias is walked once."""
+    if id(node) in visited:
+        return
+    visited.add(id(node))
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                yield node, key
+            yield from _keys(value, visited)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            yield from _keys(value, visited)
+
+
+def _place(path: Path, root: yaml.Node, location: Location) -> str:
+    """`…/study.yaml:12 (search.rungs)`: the line of the deepest node that the file has on the way to the field.
+
+    Where the field's own key stands in the file, that is its line; a missing field is reported at its parent's.
+    """
+    node, line = root, root.start_mark.line
+    for step in location:
+        found = _child(node, step)
+        if found is None:
+            continue  # the tag of a union, a default, or a field that is missing
+        node, line = found
+    dotted = "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in location).lstrip(".")
+    return f"{path}:{line + 1}" + (f" ({dotted})" if dotted else "")
+
+
+def _child(node: yaml.Node, step: str | int) -> tuple[yaml.Node, int] | None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value == str(step):
+                return value, key.start_mark.line
+    elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+        return node.value[step], node.value[step].start_mark.line
+    return None
+
+
+# -- what pydantic finds -----------------------------------------------------------------------------------------------
+
+
+def _validated(path: Path, root: yaml.Node, text: str) -> StudySpec:
+    try:
+        raw = yaml.load(text, Loader=_Loader)  # a SafeLoader: it constructs plain data and nothing else
+    except yaml.YAMLError as error:
+        raise SpecError(f"not valid YAML: {error}", where=str(path), cure="write plain values only") from error
+    try:
+        return StudySpec.model_validate(raw)
+    except ValidationError as complaints:
+        found = complaints.errors(include_url=False)
+        first, *others = [(_place(path, root, e["loc"]), *_explain(e["type"], e["loc"], e["msg"])) for e in found]
+        where, what, cure = first
+        if others:
+            more = "; ".join(f"{place.removeprefix(str(path) + ':')}: {text}" for place, text, _ in others[:4])
+            what += f". Also on line {more}" + ("; and more" if len(others) > 4 else "")
+        raise SpecError(what, where=where, cure=cure) from complaints
+
+
+def _explain(kind: str, location: Location, message: str) -> tuple[str, str | None]:
+    """A complaint of pydantic in words for a person, with its cure."""
+    known = _fields_at(StudySpec, location[:-1])
+    name = str(location[-1]) if location else ""
+    if kind == "extra_forbidden":
+        return f"unknown key {name!r}", f"{_did_you_mean(name, known)}known here: {', '.join(known)}"
+    if kind == "missing":
+        return f"the field {name!r} is missing", f"add a line `{name}: …`"
+    if kind in ("model_type", "model_attributes_type", "dict_type", "tuple_type"):
+        wanted = "a list (`[a, b]`, or lines that begin with `- `)" if kind == "tuple_type" else "a mapping"
+        return f"{name!r} has to be {wanted}", None
+    text = message.removeprefix("Value error, ")
+    return text[:1].lower() + text[1:], None
+
+
+def _fields_at(model: type[BaseModel], location: Location) -> list[str]:
+    """The field names of the spec that the file has at this place."""
+    for step in location:
+        if isinstance(step, int) or step not in model.model_fields:
+            continue
+        inner = next(_models_in(model.model_fields[step].annotation), None)
+        if inner is None:
+            return []
+        model = inner
+    return list(model.model_fields)
+
+
+def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+        if issubclass(annotation, BaseModel):
+            yield annotation
+        return
+    for argument in typing.get_args(annotation):
+        yield from _models_in(argument)
+
+
+def _did_you_mean(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"did you mean {close[0]!r}? " if close else ""
+
+
+# -- what the file names has to be there -------------------------------------------------------------------------------
+
+
+def _check_names(spec: StudySpec, directory: Path, path: Path, root: yaml.Node) -> None:
+    """The training sets, the benchmark and the recipe exist, and lie where they may."""
+    for number, data in enumerate(spec.data):
+        _check_data(data.path, directory, _place(path, root, ("data", number, "path")))
+    where = _place(path, root, ("benchmark",))
+    if _FROZEN.match(spec.benchmark):
+        raise SpecError(
+            f"{spec.benchmark!r} has to be frozen into a pack first",
+            where=where,
+            cure="make a directory with a benchmark.yaml and its items, and name that directory",
+        )
+    benchmark = directory / spec.benchmark
+    if not (benchmark / "benchmark.yaml").is_file():
+        what = "holds no benchmark.yaml" if benchmark.is_dir() else "is no directory"
+        cure = f"a benchmark is a directory with a benchmark.yaml; {_INIT.replace('study.yaml', 'one, too,')}"
+        raise SpecError(f"the benchmark {benchmark} {what}", where=where, cure=cure)
+    try:
+        recipe_path(spec.recipe.name, directory)
+    except SpecError as error:
+        place = _place(path, root, ("recipe", "name"))
+        raise SpecError(error.what, where=place, cure=error.cure) from error
+
+
+def _check_data(name: str, directory: Path, where: str) -> None:
+    path = Path(name)
+    if not path.is_absolute():
+        path = Path(os.path.normpath(directory / path))
+        if not path.is_relative_to(directory):
+            raise SpecError(
+                f"{name!r} leads out of the study's directory",
+                where=where,
+                cure="put the file into the study's directory, or give its absolute path",
+            )
+    if path.is_file():
+        return
+    maker = directory / _MAKER
+    if path.is_dir():
+        cure = "name one JSONL or Parquet file"
+    elif maker.is_file():
+        cure = f"make it: python {shlex.quote(str(maker))}"
+    else:
+        cure = "correct the path (it is relative to study.yaml), or put the file there"
+    raise SpecError(f"{path} is {'a directory' if path.is_dir() else 'not there'}", where=where, cure=cure)

@@ -1,0 +1,51 @@
+"""The study that `labwright study init DIR` writes: small, commented, and runnable as it is.
+
+It lies here as files, so that what a person gets is what the tests read.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from labwright.contracts.errors import StorageError, UsageError
+
+
+def write_starter(directory: Path) -> tuple[Path, ...]:
+    """Write the starter study into a directory, which is made where it is missing. Returns what was written.
+
+    Raises:
+        UsageError: a file of the study is there already; nothing is written then.
+        StorageError: the directory cannot be written.
+    """
+    files = dict(_files(resources.files(__package__) / "files", Path()))
+    taken = [directory / name for name in files if (directory / name).exists()]
+    if taken:
+        raise UsageError(
+            f"{taken[0].relative_to(directory)} is there already, and nothing was written",
+            where=str(directory),
+            cure=f"choose another directory, or edit {directory / 'study.yaml'} as it is",
+        )
+    written = []
+    try:
+        for name, content in files.items():
+            path = directory / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+            written.append(path)
+    except OSError as error:
+        raise StorageError(
+            f"cannot be written: {error.strerror}", where=str(directory), cure="choose another directory"
+        ) from error
+    return tuple(written)
+
+
+def _files(folder: Traversable, prefix: Path) -> list[tuple[Path, bytes]]:
+    found: list[tuple[Path, bytes]] = []
+    for entry in sorted(folder.iterdir(), key=lambda e: e.name):
+        if entry.name == "__pycache__":
+            continue
+        name = prefix / entry.name
+        found += _files(entry, name) if entry.is_dir() else [(name, entry.read_bytes())]
+    return found

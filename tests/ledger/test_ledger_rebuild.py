@@ -1,0 +1,105 @@
+"""The state is what the events add up to: replaying them gives the same rows."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.ledger import ledger_samples as samples
+
+from labwright.contracts import events
+from labwright.contracts.errors import StorageError
+from labwright.contracts.research import BASE, Outcome, StudyState
+from labwright.ledger import Ledger
+from labwright.ledger.projection import fold
+
+
+def test_every_kind_of_event_has_a_rule_and_is_in_the_rich_history() -> None:
+    kinds = set(get_args(events.Event))
+    assert kinds <= set(fold.registry)
+    assert {type(event) for _, event in samples.rich_history("s-1")} == kinds
+
+
+def test_rebuilding_a_rich_history_gives_the_same_state(tmp_path: Path) -> None:
+    file = tmp_path / "lab.db"
+    with Ledger.open(f"sqlite:///{file}") as ledger:
+        for study in ("s-1", "s-2"):
+            ledger.record_many(study, samples.rich_history(study))
+        ledger.record(None, events.QueryMetered("bench-1", "test", "evaluation", "m"))
+        ledger.record(None, samples.evaluation(None, "m", 0.5))
+        before, view, recorded = samples.state_rows(file), ledger.study_view("s-1"), ledger.events()
+        for study_id in ("s-1", None):
+            ledger.rebuild(study_id)
+            assert samples.state_rows(file) == before
+        assert ledger.study_view("s-1") == view
+        assert ledger.events() == recorded
+
+
+def plausible_events() -> st.SearchStrategy[tuple[float, events.Event]]:
+    """Anything that may happen in a study, in no order that makes sense."""
+    trial = st.integers(1, 3)
+    attempt = st.integers(1, 3)
+    name = st.sampled_from(["a", "b"])
+    kinds = st.one_of(
+        st.builds(samples.session),
+        st.builds(events.PhaseStarted, st.sampled_from(["prepare", "search", "test"])),
+        st.builds(samples.trial, st.just("s-1"), trial),
+        st.builds(samples.queued, st.just("s-1"), trial, attempt=attempt),
+        st.builds(samples.started, st.just("s-1"), trial, attempt=attempt),
+        st.builds(samples.ended, st.just("s-1"), trial, st.none() | st.just(5.0), st.none() | st.just(9.0)),
+        st.builds(samples.evaluation, st.just("s-1"), st.sampled_from([BASE, "s-1.t1.r1"]), st.just(0.5)),
+        st.builds(samples.verdict, st.just("s-1"), trial, st.sampled_from(Outcome)),
+        st.builds(samples.dataset),
+        st.builds(events.BudgetReserved, name, st.just("run"), st.just(6.0), st.just(1)),
+        st.builds(events.BudgetReconciled, name, st.just(5.0), st.just(1)),
+        st.builds(events.BudgetReleased, name),
+        st.builds(events.QueryMetered, st.just("bench-1"), st.just("dev"), st.just("evaluation"), st.just(BASE)),
+        st.builds(events.StudyEnded, st.just(StudyState.STOPPED), st.just("why"), st.just(3.0), st.just(1.0)),
+    )
+    return st.tuples(st.floats(0, 1000), kinds)
+
+
+@given(st.lists(plausible_events(), max_size=25))
+@settings(max_examples=25, deadline=None)
+def test_any_order_of_events_rebuilds_to_the_same_state(history: list[tuple[float, events.Event]]) -> None:
+    with tempfile.TemporaryDirectory() as home:
+        file = Path(home) / "lab.db"
+        with Ledger.open(f"sqlite:///{file}") as ledger:
+            ledger.record("s-1", samples.created(), at=0.0)
+            accepted = 1
+            for at, event in history:
+                try:
+                    ledger.record("s-1", event, at=at)
+                except StorageError:  # it contradicts what is there, and must leave no trace
+                    continue
+                accepted += 1
+            before, view, status = samples.state_rows(file), ledger.study_view("s-1"), ledger.status("s-1")
+            assert len(ledger.events()) == accepted
+            ledger.rebuild("s-1")
+            assert samples.state_rows(file) == before
+            assert (ledger.study_view("s-1"), ledger.status("s-1")) == (view, status)
+
+
+def test_a_refused_event_leaves_nothing_behind(tmp_path: Path) -> None:
+    file = tmp_path / "lab.db"
+    with Ledger.open(f"sqlite:///{file}") as ledger:
+        ledger.record_many("s-1", samples.rich_history("s-1"))
+        before, count = samples.state_rows(file), len(ledger.events())
+        for refused in (samples.trial("s-1", 1), samples.evaluation("s-1", BASE, 0.9), samples.started("s-1", 9)):
+            with pytest.raises(StorageError):
+                ledger.record("s-1", refused)
+        with pytest.raises(StorageError):
+            ledger.record_many("s-1", [(500.0, events.NoteTaken("first")), (500.0, samples.trial("s-1", 1))])
+        assert samples.state_rows(file) == before
+        assert len(ledger.events()) == count
+
+
+def test_an_event_of_an_unknown_study_is_refused(tmp_path: Path) -> None:
+    with Ledger.open(f"sqlite:///{tmp_path}/lab.db") as ledger:
+        with pytest.raises(StorageError, match="no study 's-9'"):
+            ledger.record("s-9", events.NoteTaken("lost"))
+        assert ledger.events() == ()

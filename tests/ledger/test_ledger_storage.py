@@ -1,0 +1,187 @@
+"""The file under the ledger: its schema, what keeps it append-only, and what happens when the disk misbehaves."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, event
+from sqlalchemy.exc import OperationalError
+from tests.ledger import ledger_samples as samples
+
+from labwright.contracts.errors import StorageError
+from labwright.contracts.events import NoteTaken
+from labwright.ledger import Ledger, migrations
+from labwright.ledger.connection import open_engine, storage_errors
+from labwright.ledger.tables import SCHEMA_VERSION
+
+
+def test_opening_a_home_that_does_not_exist_creates_it(tmp_path: Path) -> None:
+    file = tmp_path / "far" / "away" / "lab.db"
+    with Ledger.open(f"sqlite:///{file}") as ledger:
+        ledger.record("s-1", samples.created())
+    with Ledger.open(f"sqlite:///{file}") as again:
+        assert [s.id for s in again.summaries()] == ["s-1"]
+
+
+def test_the_migrated_schema_is_the_schema_in_code(tmp_path: Path) -> None:
+    engine, _ = open_engine(f"sqlite:///{tmp_path}/lab.db")
+    with engine.connect() as connection:
+        assert migrations.differences(connection) == []
+    engine.dispose()
+    assert migrations.newest_version() == SCHEMA_VERSION
+
+
+def test_the_migrations_also_speak_postgresql() -> None:
+    out = StringIO()
+    context = MigrationContext.configure(dialect_name="postgresql", opts={"as_sql": True, "output_buffer": out})
+    folder = Path(migrations.__file__).parent
+    with Operations.context(context):
+        for step in reversed(list(ScriptDirectory(folder).walk_revisions())):
+            step.module.upgrade()
+    ddl = out.getvalue()
+    assert "seq BIGSERIAL NOT NULL" in ddl
+    assert "BEFORE UPDATE OR DELETE OR TRUNCATE ON events" in ddl
+
+
+@pytest.mark.parametrize("statement", ["UPDATE events SET at = 0", "DELETE FROM events"])
+def test_events_cannot_be_changed_or_removed(tmp_path: Path, statement: str) -> None:
+    with Ledger.open(f"sqlite:///{tmp_path}/lab.db") as ledger:
+        recorded = ledger.record(None, NoteTaken("kept"))
+        raw = sqlite3.connect(tmp_path / "lab.db")
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            raw.execute(statement)
+        raw.close()
+        assert ledger.events() == (recorded,)
+
+
+def test_a_current_ledger_opens_without_alembic_and_reads_without_numpy(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/lab.db"
+    with Ledger.open(url) as ledger:
+        ledger.record("s-1", samples.created())
+    code = (
+        "import sys; from labwright.ledger import Ledger; "
+        f"Ledger.open({url!r}).status('s-1'); print([m for m in ('alembic', 'numpy') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+WRITER = """
+import sys
+from labwright.contracts.events import NoteTaken
+from labwright.ledger import Ledger
+with Ledger.open(sys.argv[1]) as ledger:
+    print(*(ledger.record(None, NoteTaken(str(i), sys.argv[2])).seq for i in range(200)))
+"""
+
+
+def test_processes_that_open_and_write_at_once_lose_nothing(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/home/lab.db"
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, url, name], stdout=subprocess.PIPE, text=True)
+        for name in ("a", "b", "c")
+    ]
+    outputs = [writer.communicate()[0] for writer in writers]
+    assert [writer.returncode for writer in writers] == [0, 0, 0]
+    with Ledger.open(url) as ledger:
+        recorded = ledger.events()
+    assert [r.seq for r in recorded] == list(range(1, 601))
+    for name, output in zip("abc", outputs, strict=True):
+        own = [(r.seq, r.event.text) for r in recorded if isinstance(r.event, NoteTaken) and r.event.about == name]
+        assert own == [(int(seq), str(i)) for i, seq in enumerate(output.split())]
+
+
+def refusal(url: str) -> StorageError:
+    with pytest.raises(StorageError) as caught:
+        Ledger.open(url)
+    assert caught.value.cure
+    return caught.value
+
+
+def test_a_file_that_is_no_ledger_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "lab.db"
+    file.write_bytes(b"this is no database, whatever its name says. " * 100)
+    error = refusal(f"sqlite:///{file}")
+    assert "no ledger" in error.what
+    assert error.where == str(file)
+
+
+def test_a_damaged_ledger_is_refused_with_its_place(tmp_path: Path) -> None:
+    file = tmp_path / "lab.db"
+    with Ledger.open(f"sqlite:///{file}") as ledger:
+        ledger.record_many(None, [(1.0, NoteTaken("x" * 500)) for _ in range(200)])
+    content = file.read_bytes()
+    file.write_bytes(content[:4096] + b"\xa5" * (len(content) - 4096))
+    with pytest.raises(StorageError) as caught, Ledger.open(f"sqlite:///{file}") as ledger:
+        ledger.events()
+    assert "damaged" in caught.value.what
+    assert caught.value.where == str(file)
+
+
+def test_a_ledger_from_a_newer_version_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "lab.db"
+    Ledger.open(f"sqlite:///{file}").close()
+    raw = sqlite3.connect(file)
+    raw.execute("UPDATE alembic_version SET version_num = '9999'")
+    raw.commit()
+    raw.close()
+    assert "newer version" in refusal(f"sqlite:///{file}").what
+
+
+def test_a_home_that_cannot_be_created_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert "cannot be created" in refusal(f"sqlite:///{tmp_path}/file/home/lab.db").what
+
+
+@pytest.mark.parametrize("url", ["no url at all", "nosuchdatabase://host/lab"])
+def test_a_url_without_a_database_behind_it_is_refused(url: str) -> None:
+    refusal(url)
+
+
+def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path) -> None:
+    engine, where = open_engine(f"sqlite:///{tmp_path}/lab.db")
+    engine.dispose()
+    event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA max_page_count = 100"))
+    with Ledger(engine, where) as ledger:
+        kept = ledger.record(None, NoteTaken("before"))
+        with pytest.raises(StorageError, match="disk is full"):
+            ledger.record(None, NoteTaken("x" * 1_000_000))
+        assert ledger.events() == (kept,)
+
+
+def test_a_lock_that_never_goes_away_is_said() -> None:
+    said = OperationalError("BEGIN IMMEDIATE", {}, sqlite3.OperationalError("database is locked"))
+    with pytest.raises(StorageError, match="locked") as caught, storage_errors("lab.db"):
+        raise said
+    assert caught.value.where == "lab.db"
+
+
+def test_sqlite_is_set_up_for_several_processes(tmp_path: Path) -> None:
+    engine, _ = open_engine(f"sqlite:///{tmp_path}/lab.db")
+    with engine.connect() as connection:
+        told = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "foreign_keys", "synchronous", "busy_timeout")
+        }
+    engine.dispose()
+    assert told == {"journal_mode": "wal", "foreign_keys": 1, "synchronous": 1, "busy_timeout": 30_000}
+
+
+def test_an_event_from_another_version_is_a_storage_error(tmp_path: Path) -> None:
+    with Ledger.open(f"sqlite:///{tmp_path}/lab.db") as ledger:
+        engine = create_engine(f"sqlite:///{tmp_path}/lab.db")
+        with engine.begin() as connection:
+            connection.exec_driver_sql(
+                "INSERT INTO events (at, kind, body) VALUES (1.0, 'moon', '{\"kind\": \"moon\"}')"
+            )
+        engine.dispose()
+        with pytest.raises(StorageError, match="cannot be read"):
+            ledger.events()
