@@ -21,6 +21,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from labwright.contracts.compute import MetricPoint
 from labwright.contracts.events import (
     BestChanged,
@@ -67,7 +69,7 @@ print(time.perf_counter() - begun)
 
 def study_events(trials: int) -> Iterator[tuple[float, Event]]:
     """A long study: each trial with its run, evaluation, metering, budget and, mostly, a verdict."""
-    spec = {
+    spec: dict[str, JsonValue] = {
         "goal": "Measure the ledger",
         "base_model": "tiny",
         "benchmark": "b",

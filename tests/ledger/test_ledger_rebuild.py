@@ -94,6 +94,8 @@ def test_a_refused_event_leaves_nothing_behind(tmp_path: Path) -> None:
                 ledger.record("s-1", refused)
         with pytest.raises(StorageError):
             ledger.record_many("s-1", [(500.0, events.NoteTaken("first")), (500.0, samples.trial("s-1", 1))])
+        with pytest.raises(StorageError, match=r"trial_proposed in s-1 contradicts .* trials\.id"):
+            ledger.record("s-1", samples.trial("s-1", 1))
         assert samples.state_rows(file) == before
         assert len(ledger.events()) == count
 

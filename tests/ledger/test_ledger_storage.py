@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 from pathlib import Path
 
@@ -185,3 +186,15 @@ def test_an_event_from_another_version_is_a_storage_error(tmp_path: Path) -> Non
         engine.dispose()
         with pytest.raises(StorageError, match="cannot be read"):
             ledger.events()
+
+
+def test_a_ledger_can_be_used_from_several_threads(tmp_path: Path) -> None:
+    with Ledger.open(f"sqlite:///{tmp_path}/lab.db") as ledger, ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: ledger.record(None, NoteTaken(str(number))), range(100)))
+        assert len(ledger.events()) == 100
+
+
+def test_a_ledger_in_memory_serves_a_quick_look() -> None:
+    with Ledger.open("sqlite://") as ledger:
+        ledger.record("s-1", samples.created())
+        assert [s.id for s in ledger.summaries()] == ["s-1"]

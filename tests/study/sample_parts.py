@@ -211,7 +211,7 @@ def trials() -> tuple[Trial, ...]:
 def runs() -> tuple[Run, ...]:
     """What was executed, in order."""
     diverged = "stopped by the watchdog: divergence at step 9 (loss 37.9, 40 times its minimum)"
-    out_of_memory = "CUDA-free allocator: out of memory at step 3 (ceiling 4.0 GB, peak 4.1 GB)"
+    out_of_memory = "out of memory at step 3 (ceiling 4.0 GB, peak 4.1 GB)"
     return (
         run("t2.r0", 118, 9, 2, purpose=RunPurpose.SMOKE),
         run("t1.r1", 134, 39, 12),

@@ -17,6 +17,7 @@ from labwright.contracts.research import Comparison, Evaluation, GateReport, Hit
 from labwright.contracts.views import BudgetView, Curve, CurvePoint, StudyView
 from labwright.study.report import gather, headline_of, markdown, page, result_document, write_report
 from labwright.study.report import numbers as n
+from labwright.study.report.markdown import code, plain
 from labwright.study.report.plots import thinned
 from labwright.study.report.svg import nice_ticks, score_domain
 
@@ -128,6 +129,20 @@ def test_every_way_a_study_ends_has_its_headline_and_renders(view: StudyView, ou
     balance.feed(rendered)
     assert not balance.open
     assert headline.title in markdown(gather(view, {}))
+
+
+def test_the_closest_trial_says_what_it_lacked_and_a_rejected_one_is_never_the_closest() -> None:
+    view = sample.unimproved()
+    short = replace(
+        next(v for v in view.verdicts if v.trial_id.endswith("t5")),
+        comparison=Comparison(200, 14, 8, Interval(0.01, -0.02, 0.04), 0.29),
+        threshold=0.05 / 6,
+    )
+    kept = tuple(e for e in view.evaluations if not e.subject.endswith("t2.r1"))
+    sentence = headline_of(replace(view, evaluations=kept, verdicts=(*view.verdicts, short)), None).sentence
+    assert (
+        "The closest, t5.r1, reached 8.5 % [5.4, 13.2] on dev (p = 0.29, where p < 8.3 × 10⁻³ was needed)." in sentence
+    )
 
 
 def test_a_stopped_study_keeps_its_promotion_and_says_that_it_stopped() -> None:
@@ -261,6 +276,11 @@ def test_a_study_with_hundreds_of_trials_renders() -> None:
     ]
     rendered = html(replace(view, trials=(*view.trials, *chain)))
     assert "t206" in rendered
+
+
+def test_markdown_keeps_names_readable_and_escapes_emphasis() -> None:
+    assert plain("learning_rate *x* _y_ a|b <i>") == "learning_rate \\*x\\* \\_y\\_ a\\|b &lt;i&gt;"
+    assert code("a`b|c\nd") == "`` a`b¦c d ``"
 
 
 def test_numbers_are_written_the_way_the_field_writes_them() -> None:

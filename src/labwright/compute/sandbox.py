@@ -51,8 +51,7 @@ def reads(path):
         return False
 links = [line.split(":")[0].strip() for line in open("/proc/net/dev") if ":" in line]
 pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
-print(json.dumps({"secrets": [p for p in sys.argv[2:] if reads(p)], "links": links, "pids": len(pids),
-                  "other": os.path.exists("/proc/" + sys.argv[1])}))
+print(json.dumps({"secrets": [p for p in sys.argv[1:] if reads(p)], "links": links, "pids": len(pids)}))
 """
 
 
@@ -227,7 +226,7 @@ def _probe() -> str:
         secrets = [top / "home-secret", vault / "answers"]
         for secret in secrets:
             secret.write_text("sealed")
-        argv = [sys.executable, "-I", "-S", "-c", _PROBE, str(os.getpid()), *map(str, secrets)]
+        argv = [sys.executable, "-I", "-S", "-c", _PROBE, *map(str, secrets)]
         line = _wrapped(argv, Mounts(writable=(run,), hidden=(vault,)), run, gpus=True)
         try:
             done = subprocess.run(line, capture_output=True, text=True, timeout=_PROBE_TIMEOUT_S, check=False)

@@ -52,13 +52,13 @@ class _DBAPIConnection(Protocol):
 
 
 @contextmanager
-def storage_errors(where: str) -> Iterator[None]:
+def storage_errors(where: str, doing: str = "this") -> Iterator[None]:
     """Turn the database's errors into `StorageError`. A wrong statement of our own still crashes."""
     try:
         yield
     except IntegrityError as error:
         raise StorageError(
-            f"what was to be recorded contradicts the ledger: {error.orig}",
+            f"{doing} contradicts what the ledger holds: {error.orig}",
             where=where,
             cure="an id is recorded once and refers to what is already there; this is a defect of the caller",
         ) from error

@@ -9,12 +9,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import singledispatch
 
-from sqlalchemy import Connection, Table, and_, func, select
+from sqlalchemy import Connection, Table, and_, bindparam, func, select
 
 from labwright.contracts import events
 from labwright.contracts.errors import StorageError
 from labwright.contracts.research import Run, RunState, StudyState
 from labwright.ledger import tables
+
+# These two run for every event, and building a statement costs more than running it: they are built once.
+_SESSION_OF = select(tables.studies.c.session_seq).where(tables.studies.c.id == bindparam("study"))
+_EXTEND_SESSION = (
+    tables.sessions.update()
+    .where(
+        tables.sessions.c.seq == bindparam("session"),
+        ~tables.sessions.c.closed,
+        tables.sessions.c.last_at < bindparam("moment"),
+    )
+    .values(last_at=bindparam("moment"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +50,7 @@ def apply(event: events.Event, to: Connection, place: Place) -> None:
 
 def _session_of(to: Connection, study_id: str, place: Place) -> int | None:
     """The study's newest session, if it has one."""
-    study = to.execute(select(tables.studies.c.session_seq).where(tables.studies.c.id == study_id)).one_or_none()
+    study = to.execute(_SESSION_OF, {"study": study_id}).one_or_none()
     if study is None:
         raise StorageError(
             f"there is no study {study_id!r} to record this in",
@@ -50,12 +62,8 @@ def _session_of(to: Connection, study_id: str, place: Place) -> int | None:
 
 
 def _extend_session(to: Connection, session_seq: int | None, at: float) -> None:
-    sessions = tables.sessions
-    to.execute(
-        sessions.update()
-        .where(sessions.c.seq == session_seq, ~sessions.c.closed, sessions.c.last_at < at)
-        .values(last_at=at)
-    )
+    if session_seq is not None:
+        to.execute(_EXTEND_SESSION, {"session": session_seq, "moment": at})
 
 
 def _insert(to: Connection, table: Table, place: Place, **columns: object) -> None:

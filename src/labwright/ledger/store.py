@@ -51,8 +51,8 @@ class Ledger:
             yield connection
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        with database.storage_errors(self._where), self._writer.begin() as connection:
+    def _writing(self, doing: str = "this") -> Iterator[Connection]:
+        with database.storage_errors(self._where, doing), self._writer.begin() as connection:
             yield connection
 
     # Writing
@@ -63,13 +63,13 @@ class Ledger:
         Raises StorageError where it contradicts what is recorded, such as a second trial with the same id.
         """
         moment = time.time() if at is None else at
-        with self._writing() as connection:
+        with self._writing(f"{event.kind} in {study_id or 'no study'}") as connection:
             return _append(connection, study_id, event, moment)
 
     def record_many(self, study_id: str | None, timed: Iterable[tuple[float, Event]]) -> int:
         """Record many events with their times in one transaction, all or none; returns how many."""
         count = 0
-        with self._writing() as connection:
+        with self._writing(f"one of many events in {study_id or 'no study'}") as connection:
             for at, event in timed:
                 _append(connection, study_id, event, at)
                 count += 1
@@ -156,7 +156,9 @@ class Ledger:
                 connection.execute(files.update().where(files.c.run_id == run_id).values(read_to=offset))
             if read_to is not None and offset < read_to:
                 connection.execute(stored.delete().where(stored.c.run_id == run_id))
-            rows = connection.execute(select(stored).where(stored.c.run_id == run_id, stored.c.metric.in_(series)))
+            rows = connection.execute(
+                select(stored).where(stored.c.run_id == run_id, stored.c.metric.in_(list(series)))
+            )
             known = {row.metric: curves.Index(row.width, row.points, row.buckets) for row in rows}
             for metric, (steps, values) in series.items():
                 index = curves.extend(known.get(metric, curves.Index()), steps, values)

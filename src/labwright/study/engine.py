@@ -21,6 +21,7 @@ from labwright.contracts.events import (
     BaseResolved,
     BestChanged,
     Event,
+    IncidentFound,
     NoteTaken,
     PhaseStarted,
     PreflightDone,
@@ -59,7 +60,7 @@ from labwright.models import BaseModel
 from labwright.referee.client import RefereeClient
 from labwright.referee.protocol import CheckSource, Evaluate, Export, Gate, Judge, OpenTest, Seal
 from labwright.study import best as best_model
-from labwright.study import estimates, preflight, selfreport, standing
+from labwright.study import estimates, preflight, scriptaudit, selfreport, standing
 from labwright.study.datasets import gated_version, register_missing
 from labwright.study.execution import RunExecution, again
 from labwright.study.lock import study_lock
@@ -331,10 +332,17 @@ class StudyEngine:
         try:
             recipe = self._parts.find_recipe(trial.recipe, self._source)
             dataset: DatasetVersion = gated_version(view, trial.dataset)
+            self._look_at_script(view, recipe)
             self._execution.start(view, run, recipe, dataset, time.time() + max(left_s, 15.0))
         except BackendError as error:
             self._execution.book_failure(run, error)
             self._close_reservation(run.id)
+
+    def _look_at_script(self, view: StudyView, recipe: Path) -> None:
+        """Name what a script reaches for that is none of a recipe's business; it runs all the same."""
+        for incident in scriptaudit.audit(recipe):
+            if incident not in view.incidents:
+                self._record(IncidentFound(incident))
 
     def _follow(self) -> None:
         """Watch the live runs until one has ended."""

@@ -16,7 +16,7 @@ from labwright.contracts.research import (
 )
 from labwright.contracts.views import StudyView
 
-MAX_ATTEMPTS = 3  # a run that was killed from outside is started again this often in all
+MAX_ATTEMPTS = 5  # a run that was killed from outside is started again this often in all
 
 
 def is_given_up(view: StudyView, trial: Trial) -> bool:

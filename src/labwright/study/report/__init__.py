@@ -23,7 +23,17 @@ from labwright.study.report.headline import result_document as _document
 from labwright.study.report.markdown import markdown
 from labwright.study.report.page import page
 
-__all__ = ["Facts", "Headline", "gather", "headline_of", "markdown", "page", "result_document", "write_report"]
+__all__ = [
+    "Facts",
+    "Headline",
+    "boundary_of",
+    "gather",
+    "headline_of",
+    "markdown",
+    "page",
+    "result_document",
+    "write_report",
+]
 
 
 def write_report(
@@ -48,8 +58,9 @@ def write_report(
 def result_document(
     view: StudyView,
     *,
-    report: Path | None = None,
-    best_model: Path | None = None,
+    report: Path | str | None = None,
+    best_model: Path | str | None = None,
+    boundary: str | None = None,
     difference: Comparison | None = None,
 ) -> dict[str, JsonValue]:
     """The study as one JSON object: what `--json` prints. Scores are fractions, times seconds."""
@@ -57,7 +68,7 @@ def result_document(
         view,
         report=str(report) if report else None,
         best_model=str(best_model) if best_model else None,
-        boundary=boundary_of(view),
+        boundary=boundary or boundary_of(view),
         difference=difference,
     )
 
@@ -78,6 +89,6 @@ def _replace(path: Path, text: str) -> Path:
         raise StorageError(
             f"the report could not be written: {error.strerror}",
             where=str(path),
-            cure="free space, then `labwright report`",
+            cure="free space, then `labwright study report`",
         ) from error
     return path

@@ -137,6 +137,8 @@ class Facts:
     meter: Meter
     boundary: str
     attestation: str
+    peak_memory_bytes: int
+    input_hashes: Mapping[str, str]  # of the run that made the best model
     reproduce: tuple[str, ...]
     environment: Mapping[str, str]
 
@@ -174,6 +176,8 @@ def gather(
         meter=_meter(view, openings),
         boundary=boundary_of(view),
         attestation=_attestation(view),
+        peak_memory_bytes=max((r.peak_memory_bytes or 0 for r in view.runs), default=0),
+        input_hashes=next((r.input_hashes for r in view.runs if view.best and r.id == view.best.subject), {}),
         reproduce=reproduce,
         environment=dict(environment or {}),
     )

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 
 from pydantic import JsonValue
 
-from labwright.contracts.research import BASE, Comparison, Evaluation, StudyState, Trial
+from labwright.contracts.research import BASE, Comparison, Evaluation, Outcome, StudyState, Trial
 from labwright.contracts.specs import Split
 from labwright.contracts.views import StudyView
 from labwright.study.report import numbers
@@ -106,11 +106,19 @@ def _blocked(view: StudyView, held: str) -> Headline:
 
 
 def _closest(view: StudyView) -> str:
-    trained = [e for e in view.evaluations if e.subject != BASE and e.split == "dev"]
+    """The best score that did not suffice, and by how much it fell short; rejected trials do not count."""
+    rejected = {v.trial_id for v in view.verdicts if v.outcome is Outcome.REJECT}
+    trials = {r.id: r.trial_id for r in view.runs if r.trial_id not in rejected}
+    trained = [e for e in view.evaluations if e.subject in trials and e.split == "dev"]
     if not trained:
         return ""
     top = max(trained, key=lambda e: e.score.estimate)
-    return f"The closest, {numbers.short_id(top.subject)}, reached {numbers.scored(top.score)} on dev. "
+    verdict = view.verdict_on(trials[top.subject])
+    short = ""
+    if verdict is not None and verdict.comparison is not None and verdict.threshold is not None:
+        needed = numbers.p_value(verdict.threshold)
+        short = f" ({numbers.p_equals(verdict.comparison.p_value)}, where p < {needed} was needed)"
+    return f"The closest, {numbers.short_id(top.subject)}, reached {numbers.scored(top.score)} on dev{short}. "
 
 
 def _few_shot_score(view: StudyView) -> str:

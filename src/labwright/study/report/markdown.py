@@ -10,7 +10,7 @@ from labwright.study.report import numbers
 from labwright.study.report.facts import Facts
 from labwright.study.report.tree import OUTCOME_WORDS
 
-_SPECIAL = re.compile(r"([\\`*_\[\]|])")
+_SPECIAL = re.compile(r"([\\`*\[\]|]|(?<!\w)_|_(?!\w))")  # an underscore inside a word is no emphasis
 
 
 def markdown(facts: Facts) -> str:

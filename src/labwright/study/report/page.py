@@ -20,7 +20,7 @@ def page(facts: Facts) -> str:
     )
     environment.filters["tied"] = tied
     style = Markup(environment.get_template("style.css").render())
-    return environment.get_template("report.html.j2").render(
+    rendered = environment.get_template("report.html.j2").render(
         facts=facts,
         view=facts.view,
         n=numbers,
@@ -31,6 +31,7 @@ def page(facts: Facts) -> str:
         searched=sum(r.purpose is not RunPurpose.SMOKE for r in facts.view.runs),
         version=__version__,
     )
+    return rendered.strip() + "\n"
 
 
 def tied(text: str) -> str:

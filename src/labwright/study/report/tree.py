@@ -175,7 +175,7 @@ def _scores(row: TrialRow, y: float, layout: _Layout) -> list[Markup]:
             row.outcome, f"no score: {row.reason or row.outcome}"
         )
         room = layout.width - scale.start - (0 if layout.narrow else 120)
-        return [*parts, text(scale.start, y - 6, word, "tick", fit=room, size=11)]
+        return [*parts, text(scale.start, y + 4, word, "tick", fit=room, size=11)]
     dots = [(scale.at(r.evaluation.score.estimate), r) for r in reached if r.evaluation is not None]
     if len(dots) > 1:
         parts.append(path([(x, y) for x, _ in dots], "climb"))

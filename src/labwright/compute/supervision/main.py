@@ -1,0 +1,261 @@
+"""The supervisor: waits for a slot, starts the command, watches it, ends it, and says how it ended.
+
+In the sandbox the command is three processes deep: bubblewrap outside, bubblewrap as the namespace's init, and the
+recipe. Two things follow. SIGTERM goes to the recipe itself, since bubblewrap would not pass it on and a recipe must be
+able to save. And the outer bubblewrap is kept stopped while the recipe runs: it would end the namespace the moment the
+recipe ends, before anyone could see which processes were left behind in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import select
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from . import processes
+from .decoys import Watch
+from .processes import Process
+from .records import CANCEL, SUPERVISOR, Order, open_log, publish, say, write_json
+from .slots import Queue
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_LOOK_S = 0.25
+_QUEUE_LOOK_S = 0.1
+_ON_ITS_OWN_S = 0.5  # what a child process gets to end by itself after the command
+_FULL_BYTES = 1 << 20  # a disk with less room than this is called full
+_FROM_OUTSIDE = {128 + number for number in (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM)}
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Supervision:
+    """One run, from its place in the queue to its status."""
+
+    def __init__(self, order: Order, folder: Path) -> None:
+        self._order = order
+        self._folder = folder
+        self._sandboxed = order.boundary == "enforced"
+        self._reason = ""  # why we end the command; empty while we do not
+        self._kill_at = float("inf")
+        self._peak_bytes = 0
+        self._started_at: float | None = None
+        self._left: dict[int, str] = {}
+        self._main: Process | None = None  # the recipe itself
+        self._told_to_stop = False
+        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, self._on_signal)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        me = processes.look(os.getpid())
+        self._me = {"pid": os.getpid(), "started": me.started if me else 0, "boot": processes.boot_id()}
+
+    def run(self) -> None:
+        """Everything. Ends with the status written."""
+        queue = Queue(Path(self._order.slots_directory))
+        write_json(self._folder / SUPERVISOR, {**self._me, "state": "queued"})
+        watch = Watch(self._order.decoys)
+        code: int | None = None
+        slots = self._wait_for_slots(queue)
+        if slots is not None:
+            code = self._execute(slots, watch)
+        state, reason = self._verdict(code)
+        if reason not in ("finished", "error"):
+            say(self._folder, f"the run ended: {self._explain(reason)}")
+        for name in self._left.values():
+            say(self._folder, f"ended a process that the run left behind: {name}")
+        publish(
+            self._folder,
+            {
+                "state": state,
+                "reason": reason,
+                "exit_code": code,
+                "started_at": self._started_at,
+                "ended_at": time.time(),
+                "peak_memory_bytes": self._peak_bytes or None,
+                "boundary": self._order.boundary,
+                "left_behind": list(self._left.values()),
+                "touched": list(watch.touched()),
+            },
+        )
+        queue.close()
+
+    # -- before --------------------------------------------------------------------------------------------------------
+
+    def _wait_for_slots(self, queue: Queue) -> tuple[str, ...] | None:
+        """The slots, or None where the run was ended while it waited."""
+        while True:
+            self._reason = self._reason or self._asked()
+            if self._reason:
+                return None
+            taken = queue.take(self._order.slots, self._order.slots_wanted)
+            if taken is not None:
+                return taken
+            time.sleep(_QUEUE_LOOK_S)
+
+    def _execute(self, slots: tuple[str, ...], watch: Watch) -> int:
+        environment = dict(self._order.environment)
+        if self._order.gpus:
+            environment["CUDA_VISIBLE_DEVICES"] = ",".join(slot.removeprefix("gpu-") for slot in slots)
+        self._started_at = time.time()
+        try:
+            log = open_log(Path(self._order.directory))
+            child = subprocess.Popen(
+                self._order.command,
+                cwd=self._order.directory,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=_before_the_command,
+            )
+            os.close(log)
+        except OSError as error:
+            say(self._folder, f"the command could not be started: {error}")
+            return 127
+        running = {**self._me, "state": "running", "started_at": self._started_at, "session": child.pid}
+        with contextlib.suppress(OSError):  # a full disk; the run goes on, and is shown as queued
+            write_json(self._folder / SUPERVISOR, running)
+        self._follow(child, watch)
+        code = child.wait()
+        return 128 - code if code < 0 else code
+
+    # -- while it runs -------------------------------------------------------------------------------------------------
+
+    def _follow(self, child: subprocess.Popen[bytes], watch: Watch) -> None:
+        """Until the command has ended and nothing of it is left."""
+        descriptor = os.pidfd_open(child.pid)
+        if not self._sandboxed:
+            self._main = processes.look(child.pid)
+        events = [watch.descriptor] if watch.descriptor >= 0 else []
+        while True:
+            if self._sandboxed and self._main is None:
+                descriptor = self._find_recipe(child.pid, descriptor)
+            looking = self._sandboxed and self._main is None
+            ready, _, _ = select.select([descriptor, *events], [], [], 0.01 if looking else _LOOK_S)
+            if watch.descriptor in ready:
+                watch.touched()
+            tree = processes.descendants(os.getpid())
+            self._reap(child.pid, tree)
+            if descriptor in ready:
+                break
+            self._measure(tree)
+            self._end_if_asked(tree)
+        os.close(descriptor)
+        self._end_the_rest(child.pid)
+        if self._sandboxed:
+            processes.send(child.pid, signal.SIGCONT)
+
+    def _find_recipe(self, outer: int, descriptor: int) -> int:
+        """Once bubblewrap has started the recipe: stop the outer bubblewrap, and watch the recipe instead of it."""
+        below = processes.descendants(outer)
+        recipe = next((p for p in below if len(below) > 1 and p.parent == below[0].pid and p.name != "bwrap"), None)
+        if recipe is None:
+            return descriptor
+        try:
+            found = os.pidfd_open(recipe.pid)
+        except ProcessLookupError:
+            return descriptor
+        processes.send(outer, signal.SIGSTOP)
+        os.close(descriptor)
+        self._main = recipe
+        return found
+
+    def _measure(self, tree: list[Process]) -> None:
+        ceiling = self._order.memory_bytes
+        used = processes.tree_bytes(tree, above=min(self._peak_bytes, ceiling))
+        self._peak_bytes = max(self._peak_bytes, used)
+        if used > ceiling and not self._reason:
+            self._reason = "memory"
+            self._kill_at = 0.0
+
+    def _end_if_asked(self, tree: list[Process]) -> None:
+        """SIGTERM to the recipe when there is a reason, SIGKILL to everything when its time is up."""
+        if not self._reason:
+            self._reason = self._asked()
+            if self._reason:
+                self._kill_at = time.time() + self._order.term_s if self._main else 0.0
+                if self._main:
+                    processes.send(self._main.pid, signal.SIGTERM)
+        if self._reason and time.time() >= self._kill_at:
+            for process in tree:
+                processes.send(process.pid, signal.SIGKILL)
+
+    def _asked(self) -> str:
+        """Why the run has to end now; empty while it may go on."""
+        with contextlib.suppress(FileNotFoundError):
+            return (self._folder / CANCEL).read_text().strip() or "cancelled"
+        if time.time() > self._order.deadline + self._order.grace_s:
+            return "deadline"
+        return "killed" if self._told_to_stop else ""
+
+    def _on_signal(self, *_: object) -> None:
+        self._told_to_stop = True
+
+    # -- after ---------------------------------------------------------------------------------------------------------
+
+    def _reap(self, child: int, tree: list[Process]) -> None:
+        """Orphans come to us as the subreaper; collect those that have ended. The command itself is Popen's."""
+        del tree
+        for entry in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
+            if int(entry) != child:
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(int(entry), os.WNOHANG)
+
+    def _end_the_rest(self, child: int) -> None:
+        """End what outlived the command, and remember its name unless we had killed the command."""
+        until = time.time() + _ON_ITS_OWN_S
+        killing = bool(self._reason) and time.time() >= self._kill_at
+        while True:
+            tree = processes.descendants(os.getpid())
+            self._reap(child, tree)
+            rest = [p for p in tree if p.pid != child and not (p.name == "bwrap" and p.parent == child)]
+            if not rest:
+                return
+            if killing or time.time() > until:
+                for process in rest:
+                    if not killing:
+                        self._left[process.pid] = str(process)
+                    processes.send(process.pid, signal.SIGKILL)
+            time.sleep(0.02)
+
+    def _verdict(self, code: int | None) -> tuple[str, str]:
+        """State and reason."""
+        if self._reason:
+            return ("failed" if self._reason in ("deadline", "memory", "killed") else "cancelled"), self._reason
+        if code == 0:
+            return "succeeded", "finished"
+        if code in _FROM_OUTSIDE:
+            return "failed", "killed"
+        disk = os.statvfs(self._order.directory)
+        return "failed", "disk" if disk.f_bavail * disk.f_frsize < _FULL_BYTES else "error"
+
+    def _explain(self, reason: str) -> str:
+        explained = {
+            "memory": f"it used more than its {self._order.memory_bytes / 1e9:.2f} GB of memory",
+            "deadline": "its deadline has passed",
+            "killed": "a signal from outside killed it",
+            "disk": "the disk is full",
+        }
+        return explained.get(reason, reason)
+
+
+def _before_the_command() -> None:
+    """In the child: die with the supervisor, and be the one that the kernel picks when memory runs out."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")
+
+
+def main(order_path: str) -> None:
+    """Detach by a second fork, so that nobody waits for us and no terminal reaches us; then supervise."""
+    if os.fork():
+        os._exit(0)
+    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    path = Path(order_path)
+    Supervision(Order.read(path), path.parent).run()

@@ -1,0 +1,211 @@
+"""Recipes that try to gain something they did not earn: each gains nothing, is named, and the study goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from labwright.compute.sandbox import Sandbox
+from labwright.contracts.research import Outcome, StudyState
+from labwright.contracts.views import StudyView
+from tests.toys.toy_study import items, recipe_that_also, run_study, toy_lab, write_lines, write_study
+
+needs_sandbox = pytest.mark.skipif(
+    Sandbox("auto").boundary != "enforced", reason="bubblewrap does not work on this machine"
+)
+
+
+def attack(tmp_path: Path, tiny_model: Path, statements: str, *, before: bool = False, **changes: object) -> StudyView:
+    """Run a study whose recipe also does this, once per run."""
+    search = {"rungs": [8], "trials": 1, "extra_trials": 0, "vary": {"learning_rate": [0.0002]}}
+    folder = write_study(
+        tmp_path / "study",
+        tiny_model,
+        recipe=recipe_that_also(statements, before=before),
+        **{"search": search, **changes},
+    )
+    lab = toy_lab(tmp_path / "home")
+    view = run_study(lab, folder)
+    lab.ledger.close()
+    assert view.state is StudyState.FINISHED
+    return view
+
+
+def kinds(view: StudyView) -> set[str]:
+    return {i.kind for i in view.incidents}
+
+
+def logs(view: StudyView) -> str:
+    return "\n".join((Path(r.directory) / "log.txt").read_text() for r in view.runs)
+
+
+def honest_score(tmp_path: Path, tiny_model: Path) -> float:
+    view = attack(tmp_path / "honest", tiny_model, "pass")
+    return view.evaluation(view.runs[-1].id, "zero_shot", "dev").score.estimate
+
+
+def test_a_forged_result_is_ignored_and_named(tmp_path, tiny_model):
+    view = attack(tmp_path, tiny_model, '(RUN / "result.json").write_text(json.dumps({"accuracy": 1.0}))')
+    assert "forged-result" in kinds(view)
+    trained = next(e for e in view.evaluations if e.subject != "base")
+    assert trained.score.estimate < 0.9
+
+
+@needs_sandbox
+def test_a_recipe_that_searches_for_the_vault_finds_no_item_and_is_named(tmp_path, tiny_model):
+    statements = """
+    import glob
+    for pattern in ("~/.labwright/vault/*/*", str(RUN.parents[3] / "vault" / "*" / "*"), str(RUN.parents[3] / "vault" / "*")):
+        for path in glob.glob(os.path.expanduser(pattern)):
+            print("FOUND", path, open(path).read()[:2000])
+    """
+    view = attack(tmp_path, tiny_model, statements)
+    secret = [i["prompt"] for i in items(120, 2, 200, 300)]
+    assert not any(prompt in logs(view) for prompt in secret)
+    assert "searched-vault" in kinds(view)
+
+
+@needs_sandbox
+def test_a_recipe_that_edits_the_benchmark_changes_nothing_and_is_named(tmp_path, tiny_model):
+    dev = tmp_path / "study" / "benchmark" / "dev.jsonl"
+    statements = f"""
+    try:
+        open({str(dev)!r}, "w").write("")
+    except OSError as error:
+        print("refused", error)
+    """
+    view = attack(tmp_path, tiny_model, statements)
+    assert len(dev.read_text().splitlines()) == 120
+    assert "searched-vault" in kinds(view)
+
+
+def test_a_benchmark_that_is_edited_while_the_study_runs_still_scores_as_sealed(tmp_path, tiny_model):
+    """Without a sandbox the edit succeeds on the source; the referee's copy counts, and the edit is reported."""
+    dev = tmp_path / "study" / "benchmark" / "dev.jsonl"
+    search = {"rungs": [8], "trials": 1, "extra_trials": 0, "vary": {"learning_rate": [0.0002]}}
+    folder = write_study(
+        tmp_path / "study", tiny_model, recipe=recipe_that_also(f'open({str(dev)!r}, "w").write("")'), search=search
+    )
+    lab = toy_lab(tmp_path / "home", sandbox="off")
+    view = run_study(lab, folder)
+    assert "tampered-benchmark" in kinds(view)
+    assert all(e.items == 120 for e in view.evaluations)
+    assert all(e.boundary == "not enforced" for e in view.evaluations)
+
+
+FOREIGN = {
+    "weights of another shape": """
+    write_safetensors(RUN / "adapter" / "adapter_model.safetensors", {"base_model.model.lm_head.lora_A.weight": ((1, 3), [0.9] * 3)})
+    """,
+    "a pickle": """
+    import pickle
+    (RUN / "adapter" / "adapter_model.safetensors").unlink()
+    (RUN / "adapter" / "adapter_model.bin").write_bytes(pickle.dumps({"a": 1}))
+    """,
+    "a full model of another architecture": """
+    import shutil
+    shutil.rmtree(RUN / "adapter")
+    write_safetensors(RUN / "model" / "model.safetensors", {"transformer.wte.weight": ((2, 2), [1.0] * 4)})
+    """,
+    "weights that are not numbers": """
+    width = json.loads((RUN / "inputs" / "base_model" / "config.json").read_text())["hidden_size"]
+    name = "base_model.model.model.layers.0.self_attn.q_proj"
+    write_safetensors(RUN / "adapter" / "adapter_model.safetensors", {
+        f"{name}.lora_A.weight": ((1, width), [float("nan")] * width), f"{name}.lora_B.weight": ((width, 1), [0.0] * width)})
+    """,
+}
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+def test_foreign_weights_are_rejected_and_named(tmp_path, tiny_model, what):
+    view = attack(tmp_path, tiny_model, FOREIGN[what])
+    assert "foreign-weights" in kinds(view)
+    assert [v.outcome for v in view.verdicts] == [Outcome.REJECT]
+    assert view.best.subject == "base"
+
+
+def test_custom_code_and_a_hostile_chat_template_beside_the_adapter_are_left_out_and_named(tmp_path, tiny_model):
+    statements = """
+    (RUN / "adapter" / "modeling_evil.py").write_text("raise SystemExit('ran')")
+    (RUN / "adapter" / "chat_template.jinja").write_text("{{ 'answer: 42' }}")
+    (RUN / "adapter" / "tokenizer_config.json").write_text("{}")
+    """
+    view = attack(tmp_path, tiny_model, statements)
+    assert "ignored-files" in kinds(view)
+    assert {i.where for i in view.incidents} <= {r.id for r in view.runs}
+    assert any(e.subject != "base" for e in view.evaluations)
+
+
+def test_sealed_items_brought_in_through_a_dataset_block_it_and_only_a_count_comes_back(tmp_path, tiny_model):
+    folder = write_study(tmp_path / "study", tiny_model)
+    rows = [json.loads(line) for line in (folder / "clean.jsonl").read_text().splitlines()]
+    stolen = [{"prompt": i["prompt"], "completion": " " + i["answer"]} for i in items(120, 2, 200, 300)[:20]]
+    write_lines(folder / "noisy.jsonl", rows + stolen)
+    lab = toy_lab(tmp_path / "home")
+    view = run_study(lab, folder)
+    blocked = next(g.report for g in view.gates if g.report.action == "block")
+    assert (blocked.split, blocked.rows_hit, blocked.hits) == ("test", 20, ())
+    assert "contaminated-data" in kinds(view)
+    assert {t.dataset for t in view.trials} == {"clean"}
+    assert any(q.purpose == "gate" and q.split == "test" for q in view.queries)
+
+
+def test_a_recipe_that_ignores_its_deadline_is_ended_and_the_study_still_finishes_in_time(tmp_path, tiny_model):
+    statements = """
+    import signal
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if json.loads((RUN / "params.json").read_text())["max_steps"] > 2:
+        time.sleep(600)
+    """
+    started = time.time()
+    view = attack(tmp_path, tiny_model, statements, before=True, budget={"wall_clock": "50s", "runs": 9})
+    assert "past-deadline" in kinds(view)
+    assert time.time() - started < 50 + 30
+    assert Path(view.best.path, "config.json").exists()
+
+
+def test_a_daemon_that_a_recipe_leaves_behind_is_ended(tmp_path, tiny_model):
+    marker = f"labwright-test-daemon-{os.getpid()}"
+    statements = f"""
+    import subprocess
+    import sys
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)", {marker!r}], start_new_session=True)
+    """
+    attack(tmp_path, tiny_model, statements)
+    assert not [p for p in Path("/proc").glob("[0-9]*/cmdline") if marker.encode() in _read(p)]
+
+
+def test_without_a_sandbox_a_daemon_is_ended_and_named(tmp_path, tiny_model):
+    statements = """
+    import subprocess
+    import sys
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"], start_new_session=True)
+    """
+    search = {"rungs": [8], "trials": 1, "extra_trials": 0, "vary": {"learning_rate": [0.0002]}}
+    folder = write_study(tmp_path / "study", tiny_model, recipe=recipe_that_also(statements), search=search)
+    view = run_study(toy_lab(tmp_path / "home", sandbox="off"), folder)
+    assert "left-daemon" in kinds(view)
+
+
+@needs_sandbox
+def test_the_referee_cannot_be_read_through_proc_and_the_attempt_is_named(tmp_path, tiny_model):
+    statements = """
+    import glob
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        print("SAW", open(path).read().replace(chr(0), " "))
+    """
+    view = attack(tmp_path, tiny_model, statements)
+    assert "SAW" in logs(view)
+    assert "labwright.referee" not in logs(view)
+    assert "suspicious-script" in kinds(view)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""

@@ -1,0 +1,152 @@
+"""`kill -9` at random moments: `resume` finishes, nothing is lost or done twice, and the result is the same."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from labwright.contracts.events import EvaluationRecorded, RunQueued, StudyCreated, TrialProposed
+from labwright.contracts.research import StudyState
+from labwright.contracts.views import StudyView
+from labwright.study.spec import read_study
+from tests.toys.toy_study import TOYS, toy_lab, write_study
+
+KILLS = 20
+_DRIVER = """
+import sys
+from tests.toys.toy_study import toy_lab
+from pathlib import Path
+toy_lab(Path(sys.argv[1])).engine(sys.argv[2]).run()
+"""
+
+
+@dataclass
+class KilledStudy:
+    """A study whose processes are killed while it runs."""
+
+    home: Path
+    study_id: str
+
+    def start(self) -> subprocess.Popen[bytes]:
+        root = TOYS.parent.parent
+        env = {**os.environ, "PYTHONPATH": str(root)}
+        command = [sys.executable, "-c", _DRIVER, str(self.home), self.study_id]
+        return subprocess.Popen(command, cwd=root, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+    def victim(self, engine: subprocess.Popen[bytes], which: str) -> psutil.Process | None:
+        """The process to kill: the engine itself, its referee, or something of the run that is going on."""
+        if which == "study":
+            return psutil.Process(engine.pid)
+        mark = {"referee": "labwright.referee.process", "run": "recipe.py"}[which]
+        for process in psutil.process_iter(["cmdline", "pid"]):
+            words = " ".join(process.info["cmdline"] or ())
+            if mark in words and (which == "run" or str(self.home) or True) and self._is_ours(process):
+                return process
+        return None
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        try:
+            return str(self.home) in process.cwd() + " ".join(process.cmdline()) or any(
+                str(self.home) in " ".join(p.cmdline()) for p in process.parents()
+            )
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            return False
+
+    def view(self) -> StudyView:
+        with toy_lab(self.home).ledger as ledger:
+            return ledger.study_view(self.study_id)
+
+
+def outcome(view: StudyView) -> dict[str, object]:
+    """What a study came to, without times, attempts and paths."""
+    return {
+        "trials": [(t.id, t.change, dict(t.params), t.dataset) for t in view.trials],
+        "runs": [(r.id, r.seed, r.max_steps, r.state) for r in view.runs],
+        "scores": sorted((e.subject, e.style, e.split, e.score.estimate, e.results_id) for e in view.evaluations if e.split == "dev"),
+        "verdicts": [(v.trial_id, v.outcome, v.comparison, v.threshold) for v in view.verdicts],
+        "best": view.best.subject,
+        "state": view.state,
+    }
+
+
+def test_twenty_kills_of_study_run_and_referee_change_nothing(tmp_path, tiny_model):
+    folder = write_study(tmp_path / "study", tiny_model, params={"step_s": 0.1})
+    calm = toy_lab(tmp_path / "calm")
+    undisturbed = calm.engine(calm.create_study(read_study(folder))).run()
+    calm.ledger.close()
+
+    lab = toy_lab(tmp_path / "killed")
+    study = KilledStudy(tmp_path / "killed", lab.create_study(read_study(folder)))
+    lab.ledger.close()
+    dice = random.Random(7)
+    killed = {"study": 0, "run": 0, "referee": 0}
+    engine = study.start()
+    until = time.time() + 420
+    while sum(killed.values()) < KILLS and time.time() < until:
+        time.sleep(dice.uniform(0.2, 1.8))
+        if engine.poll() is not None:
+            break
+        which = min(killed, key=lambda k: (killed[k], dice.random()))
+        victim = study.victim(engine, which)
+        if victim is None:
+            continue
+        victim.send_signal(signal.SIGKILL)
+        killed[which] += 1
+        if which == "study":
+            engine.wait()
+            engine = study.start()
+    _, said = engine.communicate(timeout=300)
+    if study.view().state is not StudyState.FINISHED:
+        engine = study.start()
+        _, said = engine.communicate(timeout=300)
+    view = study.view()
+    assert view.state is StudyState.FINISHED, said.decode()[-2000:]
+    assert sum(killed.values()) == KILLS, killed
+    assert all(killed.values()), killed
+    assert outcome(view) == outcome(undisturbed)
+    _nothing_was_done_twice(study)
+
+
+def _nothing_was_done_twice(study: KilledStudy) -> None:
+    with toy_lab(study.home).ledger as ledger:
+        events = [r.event for r in ledger.events(study.study_id)]
+    assert sum(isinstance(e, StudyCreated) for e in events) == 1
+    for kind, key in (
+        (TrialProposed, lambda e: e.trial.id),
+        (EvaluationRecorded, lambda e: e.evaluation.id),
+        (RunQueued, lambda e: (e.run.id, e.run.attempt)),
+    ):
+        keys = [key(e) for e in events if isinstance(e, kind)]
+        assert len(keys) == len(set(keys)), kind
+    metrics = [Path(r.directory) / "metrics.jsonl" for r in study.view().runs]
+    for path in metrics:
+        steps = [line.split('"step": ')[1].split(",")[0] for line in path.read_text().splitlines()]
+        assert len(steps) == len(set(steps)), path
+
+
+@pytest.mark.parametrize("which", ["study", "referee", "run"])
+def test_nothing_of_a_study_is_left_running_after_its_processes_were_killed(tmp_path, tiny_model, which):
+    folder = write_study(tmp_path / "study", tiny_model)
+    lab = toy_lab(tmp_path / "home")
+    study = KilledStudy(tmp_path / "home", lab.create_study(read_study(folder)))
+    engine = study.start()
+    time.sleep(3)
+    victim = study.victim(engine, which)
+    if victim is not None:
+        victim.kill()
+    engine.wait(timeout=300) if which != "study" else engine.wait()
+    if which == "study":
+        study.start().wait(timeout=300)
+    assert study.view().state is StudyState.FINISHED
+    left = [p for p in psutil.process_iter() if study._is_ours(p)]
+    psutil.wait_procs(left, timeout=10)
+    assert not [p for p in left if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
