@@ -77,14 +77,17 @@ class Lab:
         _check("researcher", researcher, RESEARCHERS)
         _check("backend", backend, BACKENDS)
         environment = self._environment()
+        process = ProcessBackend(self.home, self.sandbox, cpu_slots=self.settings.cpu_slots)
         parts = EngineParts(
             ledger=self.ledger,
-            backend=ProcessBackend(self.home, self.sandbox, cpu_slots=self.settings.cpu_slots),
+            backend=process,
             referee=self.referee(),
             progress=progress or SilentProgress(),
             home=self.home,
             environment=environment,
             poll_s=self.settings.poll_s,
+            parallel_runs=len(process.gpus) or self.settings.cpu_slots,
+            gpus_per_run=1 if process.gpus else 0,
             researcher_for=_autopilot,
             resolve_model=lambda name, study_dir, on_progress: resolve(name, self.home, study_dir, on_progress),
             find_recipe=recipe_path,

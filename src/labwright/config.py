@@ -5,6 +5,7 @@ Each setting is an environment variable with the prefix `LABWRIGHT_`: LABWRIGHT_
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -35,3 +36,8 @@ class Settings(BaseSettings):
     def database_url(self) -> str:
         """The ledger's SQLAlchemy URL."""
         return self.ledger_url or f"sqlite:///{self.home_path / 'lab.db'}"
+
+    @property
+    def process_environment(self) -> dict[str, str]:
+        """A copy of this process's environment, for those who build another process's from it."""
+        return dict(os.environ)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from pathlib import Path
 from typing import get_args
@@ -63,11 +64,21 @@ def plausible_events() -> st.SearchStrategy[tuple[float, events.Event]]:
     return st.tuples(st.floats(0, 1000), kinds)
 
 
-@given(st.lists(plausible_events(), max_size=25))
+@pytest.fixture(scope="module")
+def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated file to copy, which is quicker than migrating one for each example."""
+    file = tmp_path_factory.mktemp("empty") / "lab.db"
+    Ledger.open(f"sqlite:///{file}").close()
+    return file
+
+
+@given(history=st.lists(plausible_events(), max_size=25))
 @settings(max_examples=25, deadline=None)
-def test_any_order_of_events_rebuilds_to_the_same_state(history: list[tuple[float, events.Event]]) -> None:
+def test_any_order_of_events_rebuilds_to_the_same_state(
+    empty_ledger: Path, history: list[tuple[float, events.Event]]
+) -> None:
     with tempfile.TemporaryDirectory() as home:
-        file = Path(home) / "lab.db"
+        file = Path(shutil.copy(empty_ledger, home))
         with Ledger.open(f"sqlite:///{file}") as ledger:
             ledger.record("s-1", samples.created(), at=0.0)
             accepted = 1

@@ -5,11 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from labwright.contracts.errors import SpecError, UsageError
+from labwright.contracts.specs import (
+    BenchmarkSpec,
+    BudgetSpec,
+    DataSpec,
+    GateSpec,
+    GenerationSpec,
+    MakerSpec,
+    MetricSpec,
+    RecipeSpec,
+    ScorerSpec,
+    SearchSpec,
+    Spec,
+    StudySpec,
+)
 from labwright.study.spec import bundled_recipes, read_study, recipe_path
 from labwright.study.starter import write_starter
 
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 GOOD = """\
 goal: Sort numbers
 base_model: some/model
@@ -210,3 +226,30 @@ def test_the_starter_study_overwrites_nothing(tmp_path: Path) -> None:
         write_starter(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["study.yaml"]
     assert (tmp_path / "study.yaml").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("page", "specs"),
+    [
+        ("study-yaml.md", (StudySpec, DataSpec, RecipeSpec, SearchSpec, BudgetSpec, GateSpec)),
+        ("benchmark-yaml.md", (BenchmarkSpec, ScorerSpec, GenerationSpec, MetricSpec, MakerSpec)),
+    ],
+)
+def test_every_field_has_its_line_in_the_reference(page: str, specs: tuple[type[Spec], ...]) -> None:
+    text = (DOCS / "reference" / page).read_text()
+    fields = [name for spec in specs for name in spec.model_fields]
+    assert [name for name in fields if text.count(f"\n| `{name}` |") < fields.count(name)] == []
+
+
+def test_the_examples_in_the_reference_are_valid() -> None:
+    for page, spec in (("study-yaml.md", StudySpec), ("benchmark-yaml.md", BenchmarkSpec)):
+        example = (DOCS / "reference" / page).read_text().split("```yaml\n")[1].split("```")[0]
+        spec.model_validate(yaml.safe_load(example))
+
+
+def test_the_tutorial_shows_the_study_as_it_is() -> None:
+    shown = (DOCS / "tutorial.md").read_text().split("```yaml\n")[1].split("```")[0]
+    study = (DOCS.parent / "studies/number-sorting/study.yaml").read_text()
+    assert StudySpec.model_validate(yaml.safe_load(shown)) == StudySpec.model_validate(
+        {k: v for k, v in yaml.safe_load(study).items() if k != "rules"}
+    )

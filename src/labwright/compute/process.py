@@ -87,21 +87,22 @@ class ProcessBackend:
             raise BackendError(
                 f"the run wants {order.resources.gpus} GPUs and this machine has {len(self.gpus)}", where=order.run_id
             )
-        order.directory.mkdir(parents=True, exist_ok=True)
-        with _locked(order.directory):
-            earlier = self.reattach(order.run_id, order.directory)
-            if earlier is not None:
-                recorded = _settled(earlier.directory)
-                if recorded is None or not recorded.may_restart:
-                    return earlier
-            directory = lay_out(order)
-            try:
-                self._start(order, directory)
-            except OSError as error:
-                raise not_written(error, directory) from error
-            record = read_json(directory / FOLDER / SUPERVISOR)
-            assert record is not None
-            return RunHandle(self.name, order.run_id, directory, _token(record))
+        try:
+            order.directory.mkdir(parents=True, exist_ok=True)
+            with _locked(order.directory):
+                return self._submit(order)
+        except OSError as error:
+            raise not_written(error, order.directory) from error
+
+    def _submit(self, order: RunOrder) -> RunHandle:
+        earlier = self.reattach(order.run_id, order.directory)
+        if earlier is not None:
+            recorded = _settled(earlier.directory)
+            if recorded is None or not recorded.may_restart:
+                return earlier
+        directory = lay_out(order)
+        record = self._start(order, directory)
+        return RunHandle(self.name, order.run_id, directory, _token(record))
 
     def poll(self, handle: RunHandle) -> RunStatus:
         """The run's status. A run whose supervisor is gone without a word is lost, and what is left of it is ended."""
@@ -129,7 +130,10 @@ class ProcessBackend:
     def cancel(self, handle: RunHandle, reason: EndReason = "cancelled") -> None:
         """Ask the supervisor to end the run: SIGTERM to the recipe, then SIGKILL to everything. Does not wait."""
         if not self.poll(handle).state.is_final:
-            (handle.directory / FOLDER / CANCEL).write_text(reason)
+            try:
+                (handle.directory / FOLDER / CANCEL).write_text(reason)
+            except OSError as error:
+                raise not_written(error, handle.directory) from error
 
     def reattach(self, run_id: str, directory: Path) -> RunHandle | None:
         """The handle of a run submitted earlier, by whatever process; None where it never started."""
@@ -141,7 +145,7 @@ class ProcessBackend:
 
     # -- starting ------------------------------------------------------------------------------------------------------
 
-    def _start(self, order: RunOrder, directory: Path) -> None:
+    def _start(self, order: RunOrder, directory: Path) -> Mapping[str, Json]:
         folder = directory / FOLDER
         for name in (SUPERVISOR, CANCEL, ERRORS, STATUS, f"../{STATUS}"):
             (folder / name).unlink(missing_ok=True)
@@ -159,12 +163,13 @@ class ProcessBackend:
                 check=False,
             )
         until = time.monotonic() + _START_TIMEOUT_S
-        while not (folder / SUPERVISOR).exists():
+        while (record := read_json(folder / SUPERVISOR)) is None:
             trouble = (folder / ERRORS).read_text(errors="replace").strip()
             if trouble or started.returncode or time.monotonic() > until:
                 last = trouble.splitlines()[-1] if trouble else f"exit code {started.returncode}"
                 raise BackendError(f"the supervisor did not start: {last}", where=str(folder / ERRORS))
             time.sleep(0.01)
+        return record
 
     def _supervisor_order(self, order: RunOrder, directory: Path) -> Order:
         decoys = self._decoys(order, directory)
@@ -196,7 +201,7 @@ class ProcessBackend:
         )
 
     def _environment(self, order: RunOrder, directory: Path) -> dict[str, str]:
-        """What the order grants, on top of the allow-list's constants; in the open, with a home in the run directory."""
+        """What the order grants on top of the constants; without the sandbox, with a home in the run directory."""
         granted = dict(order.environment)
         if self._sandbox.boundary != "enforced":
             home = directory / ".home"
@@ -237,22 +242,25 @@ def _settled(directory: Path) -> Recorded | None:
     recorded = read_status(directory)
     if recorded is not None or record is None:
         return recorded
-    session, started = record.get("session"), record.get("started_at")
-    remains = processes.end_remains(directory, session if isinstance(session, int) else None)
-    say(directory / FOLDER, "the run is lost: its supervisor is gone")
+    remains = processes.end_remains(directory)
+    last_words = (directory / FOLDER / ERRORS).read_text(errors="replace").strip().splitlines()[-1:]
+    say(directory / FOLDER, ": ".join(["the run is lost: its supervisor is gone", *last_words]))
     order = Order.read(directory / FOLDER / ORDER)
     status = {
         "state": RunState.LOST.value,
         "reason": "lost",
         "exit_code": None,
-        "started_at": started,
+        "started_at": record.get("started_at"),
         "ended_at": time.time(),
         "peak_memory_bytes": None,
         "boundary": order.boundary,
         "left_behind": list(remains),
         "touched": [],
     }
-    publish(directory / FOLDER, status)
+    try:
+        publish(directory / FOLDER, status, patience_s=0.0)
+    except OSError as error:
+        raise not_written(error, directory) from error
     return read_status(directory)
 
 

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,9 +21,10 @@ from typing import Literal
 
 from labwright.contracts.research import Boundary
 
-TEMPORARY_BYTES = 4 << 30  # ceiling of each tmpfs: /tmp, /dev/shm and the home; it counts as the machine's memory
+TEMPORARY_BYTES = 4 << 30  # ceiling of /tmp and of /dev/shm, which are the machine's memory
+HOME_BYTES = 64 << 20
 _PROBE_TIMEOUT_S = 20
-_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store")
 _ETC = (
     "alternatives",
     "ca-certificates",
@@ -121,7 +122,7 @@ def _wrapped(argv: Sequence[str], mounts: Mounts, cwd: Path, gpus: bool) -> list
     line += ["--perms", "1777", "--size", size, "--tmpfs", "/tmp"]
     home = Path.home().resolve()
     if home != Path("/"):
-        line += ["--perms", "0700", "--size", size, "--tmpfs", str(home)]
+        line += ["--perms", "0700", "--size", str(HOME_BYTES), "--tmpfs", str(home)]
     line += _binds(argv[0], mounts)
     return [*line, "--chdir", str(cwd.resolve()), "--", *argv]
 
@@ -154,13 +155,13 @@ def _gpus() -> list[str]:
 def _binds(program: str, mounts: Mounts) -> list[str]:
     """All binds, parents before what lies inside them; at the same path a cover comes last."""
     steps: dict[tuple[Path, int], list[str]] = {}
-    bound: set[Path] = set()
+    bound = {Path(name): Path(name) for name in _SYSTEM}  # where -> what really stands there
 
     def bind(option: str, path: Path, order: int) -> None:
         real = path.resolve()
         for place in {real, path.absolute()}:
             steps[(place, order)] = [option, str(real), str(place)]
-            bound.add(place)
+            bound[place] = real
 
     for root in {*interpreter_roots(Path(sys.executable)), *interpreter_roots(Path(program))}:
         bind("--ro-bind", root, 0)
@@ -169,25 +170,25 @@ def _binds(program: str, mounts: Mounts) -> list[str]:
     for path in mounts.writable:
         bind("--bind", path, 2)
     decoys = {place.resolve(): stand_in for stand_in, place in mounts.decoys}
-    for place in {*(path.resolve() for path in mounts.hidden), *decoys}:
-        cover = _cover(place, decoys.get(place), bound | {Path(name) for name in _SYSTEM})
-        if cover:
+    for hidden in {*(path.resolve() for path in mounts.hidden), *decoys}:
+        for place, cover in _covers(hidden, decoys.get(hidden), bound):
             steps[(place, 3)] = cover
     in_order = sorted(steps, key=lambda key: (len(key[0].parts), str(key[0]), key[1]))
     return [word for key in in_order for word in steps[key]]
 
 
-def _cover(place: Path, decoy: Path | None, bound: Iterable[Path]) -> list[str]:
-    """What is put over a hidden path: its decoy, or an emptiness where it would be visible; nothing elsewhere."""
-    visible = any(place.is_relative_to(path) for path in bound)
-    holds_bind = any(path != place and path.is_relative_to(place) for path in bound)
-    if visible and not place.exists():
-        return []  # nothing is there, and the place for a decoy cannot be made
-    if decoy is not None and not holds_bind and decoy.is_dir() == place.is_dir():
-        return ["--ro-bind", str(decoy), str(place)]
-    if not visible:
-        return []
-    return ["--tmpfs", str(place)] if place.is_dir() else ["--ro-bind", "/dev/null", str(place)]
+def _covers(hidden: Path, decoy: Path | None, bound: Mapping[Path, Path]) -> Iterator[tuple[Path, list[str]]]:
+    """What is put where over a hidden path: its decoy, or an emptiness wherever a bind would show it."""
+    visible = {place / hidden.relative_to(real) for place, real in bound.items() if hidden.is_relative_to(real)}
+    places = visible if hidden.exists() else set()  # where nothing is, nothing can be mounted inside a bind
+    if decoy is not None and not visible:
+        places = {hidden}
+    for place in places:
+        holds_bind = any(path != place and path.is_relative_to(place) for path in bound)
+        if decoy is not None and not holds_bind and decoy.is_dir() == hidden.is_dir():
+            yield place, ["--ro-bind", str(decoy), str(place)]
+        elif visible:
+            yield place, ["--tmpfs", str(place)] if hidden.is_dir() else ["--ro-bind", "/dev/null", str(place)]
 
 
 def interpreter_roots(program: Path) -> tuple[Path, ...]:

@@ -231,11 +231,12 @@ class Bench:
         """Write what a bundle may hold of the benchmark and of the per-item results."""
         sealed = self._vault.open(request.benchmark_id)
         out = Path(request.out)
-        written = scoring.write_public_part(out / "benchmark", sealed, with_test=request.with_test)
+        splits = {"dev": sealed.dev, "shots": sealed.shots, **({"test": sealed.test} if request.with_test else {})}
+        written = scoring.write_public_part(out / "benchmark", sealed.spec, splits)
         for evaluation in self._view(request.study_id).evaluations:
             results = self._results(evaluation)
             public = evaluation.split == "dev" or request.with_test
-            written.append(scoring.write_outputs(out / "results" / f"{evaluation.id}.jsonl", results, public))
+            written.append(scoring.write_outputs(out / "results" / f"{evaluation.id}.jsonl", results, whole=public))
         if request.with_test:
             self._vault.mark_exposed(request.benchmark_id, request.study_id)
             text = "the test items were exported with this study's bundle: the benchmark is exposed from now on"

@@ -7,17 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from labwright.contracts.errors import RefereeError
-from labwright.contracts.research import Comparison, Evaluation, Interval, ItemResult, Verdict
+from labwright.contracts.generation import LikelihoodRequest
+from labwright.contracts.research import Comparison, Evaluation, Interval, ItemResult, Outcome, Verdict
 from labwright.contracts.specs import BenchmarkSpec
 from labwright.contracts.views import StudyView
-from labwright.referee import verdict
+from labwright.referee import prompts
 from labwright.referee.generation import GenerationWorker
 from labwright.referee.pack import Item
-from labwright.referee.prompts import decoding_of, few_shot_prefix, item_prompt
 from labwright.referee.protocol import Judge, Rescored
-from labwright.referee.scorers import scorer_for
-from labwright.stats import compare_paired, wilson
+from labwright.referee.scorers import choose, scorer_for
+from labwright.referee.verdict import decide
+from labwright.stats import bootstrap_mean, compare_paired, wilson
 
 OnProgress = Callable[[int, int], None]
 
@@ -31,4 +31,138 @@ def answer(
     on_progress: OnProgress,
 ) -> tuple[ItemResult, ...]:
     """Let the loaded model answer the items, and score what it says. The worker never sees an answer."""
-    raise NotImplementedError
+    worker.deadline, worker.on_progress = deadline, on_progress
+    prefix = prompts.shared_prefix(shots, spec.generation)
+    try:
+        if spec.scorer.kind == "choice":
+            outputs = _choices(worker, spec, items, prefix)
+        else:
+            asked = [item.prompt for item in items]
+            outputs = worker.generate(asked, prompts.decoding(spec.generation), shared_prefix=prefix)
+    finally:
+        worker.deadline, worker.on_progress = None, None
+    scorer = scorer_for(spec.scorer)
+    return tuple(scorer.score(item, output) for item, output in zip(items, outputs, strict=True))
+
+
+def _choices(worker: GenerationWorker, spec: BenchmarkSpec, items: Sequence[Item], prefix: str) -> list[str]:
+    """The most likely choice of each item; all choices go through the model in one request."""
+    requests = [LikelihoodRequest(item.prompt, f" {choice}") for item in items for choice in item.choices]
+    values = worker.log_likelihoods(requests, shared_prefix=prefix)
+    chosen, start = [], 0
+    for item in items:
+        end = start + len(item.choices)
+        chosen.append(choose(item.choices, values[start:end], by_length=spec.scorer.length_normalised))
+        start = end
+    return chosen
+
+
+def interval(scores: Sequence[float]) -> Interval:
+    """The mean with its 95 % interval: Wilson's for right-or-wrong scores, else the bootstrap's."""
+    if all(s in (0.0, 1.0) for s in scores):
+        return wilson(round(sum(scores)), len(scores))
+    return bootstrap_mean(scores)
+
+
+def compare(first: Sequence[float], second: Sequence[float]) -> Comparison:
+    """Two models on the same items."""
+    return compare_paired(first, second)
+
+
+def judge(
+    request: Judge,
+    evaluations: Mapping[str, Evaluation],
+    scores: Callable[[Evaluation], Sequence[float]],
+    view: StudyView,
+) -> Verdict:
+    """The verdict on a trial, by the rule in verdict.py."""
+
+    def of(identifier: str) -> Sequence[float]:
+        return scores(evaluations[identifier])
+
+    minimise = view.benchmark is not None and view.benchmark.direction == "minimise"
+    decision = decide(
+        of(request.candidate),
+        of(request.incumbent),
+        comparisons_planned=request.comparisons_planned,
+        retrains=[of(r) for r in request.retrains],
+        incumbent_retrains=[of(r) for r in request.incumbent_retrains],
+        few_shot=of(request.few_shot),
+        sign=-1.0 if minimise else 1.0,
+    )
+    candidate = evaluations[request.candidate]
+    caution = _caution(candidate) if decision.outcome is Outcome.PROMOTE else ""
+    return Verdict(
+        study_id=request.study_id,
+        trial_id=request.trial_id,
+        run_id=request.run_id,
+        outcome=decision.outcome,
+        reason=decision.reason + caution,
+        against=request.incumbent,
+        comparison=decision.comparison,
+        threshold=decision.threshold,
+        retrains=decision.retrains,
+        noise_floor=decision.noise_floor,
+        retrains_wanted=decision.retrains_wanted,
+    )
+
+
+def _caution(evaluation: Evaluation) -> str:
+    """What a promoted model's verdict must not be silent about."""
+    said = []
+    if evaluation.attestation == "unattested":
+        said.append("unattested: " + "; ".join(evaluation.notes))
+    if evaluation.boundary != "enforced":
+        said.append("boundary: not enforced")
+    return "".join(f" ({s})" for s in said)
+
+
+def score_rows(
+    worker: GenerationWorker, spec: BenchmarkSpec, rows: Sequence[tuple[str, str]], on_progress: OnProgress
+) -> list[float]:
+    """One score a training row, by the benchmark's decoding and scorer."""
+    items = [Item(str(n), prompt, row_answer) for n, (prompt, row_answer) in enumerate(rows, start=1)]
+    return [r.score for r in answer(worker, spec, items, (), None, on_progress)]
+
+
+def rescore(spec: BenchmarkSpec, items: Sequence[Item], outputs: Sequence[tuple[str, str]]) -> Rescored:
+    """Score outputs again, by item id."""
+    keys = {item.id: item for item in items}
+    scorer = scorer_for(spec.scorer)
+    scores = [scorer.score(keys[item_id], output).score for item_id, output in outputs]
+    return Rescored(interval(scores), tuple(scores))
+
+
+def rescored(spec: BenchmarkSpec, items: Sequence[Item], results: Sequence[ItemResult]) -> list[float]:
+    """Score stored outputs again."""
+    scorer = scorer_for(spec.scorer)
+    return [scorer.score(item, result.output).score for item, result in zip(items, results, strict=True)]
+
+
+# -- files of a bundle -------------------------------------------------------------------------------------------------
+
+
+def write_public_part(
+    folder: Path, spec: BenchmarkSpec, splits: Mapping[str, Sequence[Item]]
+) -> list[Path]:
+    """Write the benchmark's spec and the given splits' items, one JSON object a line."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "spec.json").write_text(spec.model_dump_json(indent=2) + "\n")
+    for name, items in splits.items():
+        text = "".join(json.dumps(asdict(i), ensure_ascii=False) + "\n" for i in items)
+        (folder / f"{name}.jsonl").write_text(text)
+    return [folder / "spec.json", *(folder / f"{name}.jsonl" for name in splits)]
+
+
+def write_outputs(path: Path, results: Sequence[ItemResult], *, whole: bool) -> Path:
+    """Write per-item results; of a sealed test only ids and scores."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    entries = (asdict(r) if whole else {"id": r.id, "score": r.score} for r in results)
+    path.write_text("".join(json.dumps(e, ensure_ascii=False) + "\n" for e in entries))
+    return path
+
+
+def read_outputs(path: Path) -> list[ItemResult]:
+    """Per-item results as `write_outputs` wrote them; what was left out is empty."""
+    entries = (json.loads(line) for line in path.read_text().splitlines())
+    return [ItemResult(e["id"], e.get("output", ""), e.get("prediction", ""), float(e["score"])) for e in entries]

@@ -25,6 +25,7 @@ from labwright.contracts.specs import BenchmarkSpec, MakerSpec, Split
 from labwright.referee.pack import Item, Pack, make_items, read_items, read_pack
 
 _MANIFEST = "manifest.json"
+_EXPOSED = "exposed"
 _ITEMS: TypeAdapter[list[Item]] = TypeAdapter(list[Item])
 _RESULTS: TypeAdapter[list[ItemResult]] = TypeAdapter(list[ItemResult])
 
@@ -61,7 +62,7 @@ class Vault:
             SpecError, DataError: the pack is malformed; names file, line and field.
             BoundaryError: dev and test share items.
         """
-        pack = read_pack(source)
+        pack = read_pack(source, self._sandbox)
         benchmark_id = self._identity(pack)
         target = self._directory / benchmark_id
         if not target.exists():
@@ -89,7 +90,7 @@ class Vault:
             benchmark_id,
             BenchmarkSpec.model_validate_json((folder / "spec.json").read_text()),
             *(tuple(_ITEMS.validate_json((folder / f"{n}.json").read_text())) for n in ("shots", "dev", "test")),
-            notes=tuple(manifest["notes"]),
+            notes=(*manifest["notes"], *_lines(folder / _EXPOSED)),
         )
 
     def edited_since(self, benchmark_id: str, source: Path) -> tuple[str, ...]:
@@ -98,6 +99,11 @@ class Vault:
         then: Mapping[str, str] = manifest["source"]
         now = _source_digests(source) if source.is_dir() else {}
         return tuple(sorted(n for n in {*then, *now} if then.get(n) != now.get(n)))
+
+    def mark_exposed(self, benchmark_id: str, study_id: str) -> None:
+        """Remember that the test items have left the vault; every later study on this benchmark says so."""
+        with (self._directory / benchmark_id / _EXPOSED).open("a") as file:
+            file.write(f"the test items were exported with a bundle of study {study_id}\n")
 
     def keep_results(self, results: Sequence[ItemResult]) -> str:
         """Store per-item results on a test; returns the id they are found under."""
@@ -187,6 +193,9 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.is_file() else []
+
+
 def _key(item: Item) -> str:
     return " ".join(item.prompt.casefold().split())
-

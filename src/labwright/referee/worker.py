@@ -216,13 +216,17 @@ class LoadedModel:
             mask[number, prefix.length + width - len(row) :] = 1
         positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, prefix.length :]
         cache, mask = prefix.cache(self.model, mask.shape[1] + room), mask.to(self.device)
-        logits = self.model(
-            ids.to(self.device),
-            attention_mask=mask,
-            position_ids=positions.to(self.device),
-            past_key_values=cache,
-            logits_to_keep=1,
-        ).logits[:, -1].float()
+        logits = (
+            self.model(
+                ids.to(self.device),
+                attention_mask=mask,
+                position_ids=positions.to(self.device),
+                past_key_values=cache,
+                logits_to_keep=1,
+            )
+            .logits[:, -1]
+            .float()
+        )
         _must_be_finite(logits)
         return logits, cache, mask
 
@@ -273,12 +277,16 @@ class LoadedModel:
                 cache.batch_select_indices(index)
                 mask = mask[index]
             mask = torch.cat([mask, mask.new_ones((len(live), 1))], dim=-1)
-            logits = self.model(
-                torch.tensor(chosen, device=self.device)[:, None],
-                attention_mask=mask,
-                position_ids=mask.sum(-1, keepdim=True) - 1,
-                past_key_values=cache,
-            ).logits[:, -1].float()
+            logits = (
+                self.model(
+                    torch.tensor(chosen, device=self.device)[:, None],
+                    attention_mask=mask,
+                    position_ids=mask.sum(-1, keepdim=True) - 1,
+                    past_key_values=cache,
+                )
+                .logits[:, -1]
+                .float()
+            )
             _must_be_finite(logits)
 
     def _mark_stopped(self, rows: Sequence[Row], stops: Sequence[str], window: int) -> None:
@@ -290,9 +298,7 @@ class LoadedModel:
             row.done = any(stop in tail for stop in stops)
 
     def _text(self, row: Row, stops: Sequence[str]) -> str:
-        text: str = self.tokenizer.decode(
-            row.made, skip_special_tokens=True, clean_up_tokenization_spaces=False
-        )
+        text: str = self.tokenizer.decode(row.made, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         ends = [text.find(stop) for stop in stops if stop in text]
         return text[: min(ends)] if ends else text
 

@@ -1,13 +1,13 @@
 """Bundles: everything that another person needs to re-check a study, and nothing that gives its test away.
 
-    bundle.json       format, study, environment, and the SHA-256 of every other file
-    study.yaml        as it was run
-    events.jsonl      the study's whole history, one event a line
-    benchmark/        the public part: spec.json, dev.jsonl, shots.jsonl (and test.jsonl only with --with-test)
-    results/          per-item outputs of each evaluation; of test evaluations only each item's score
-    runs/             recipe, parameters, metrics and what the run said of itself
-    report.md, report.html
-    model/            the best model, with --with-model
+bundle.json       format, study, environment, and the SHA-256 of every other file
+study.yaml        as it was run
+events.jsonl      the study's whole history, one event a line
+benchmark/        the public part: spec.json, dev.jsonl, shots.jsonl (and test.jsonl only with --with-test)
+results/          per-item outputs of each evaluation; of test evaluations only each item's score
+runs/             recipe, parameters, metrics and what the run said of itself
+report.md, report.html
+model/            the best model, with --with-model
 """
 
 from __future__ import annotations
@@ -37,7 +37,13 @@ _MOST_BYTES = 20 * 2**30
 
 
 def export(
-    ledger: Ledger, referee: RefereeClient, study_id: str, out: Path, *, with_model: bool = False, with_test: bool = False
+    ledger: Ledger,
+    referee: RefereeClient,
+    study_id: str,
+    out: Path,
+    *,
+    with_model: bool = False,
+    with_test: bool = False,
 ) -> Path:
     """Write a study's bundle to a new directory, or to a file that ends in .tar.gz.
 
@@ -114,14 +120,18 @@ def opened(bundle: Path) -> Iterator[Path]:
                     raise UsageError("the archive unpacks to more than 20 GiB", where=str(bundle))
                 tar.extractall(scratch, filter="data")
         except (tarfile.TarError, EOFError, OSError) as error:
-            raise UsageError(f"this is no readable archive: {error}", where=str(bundle), cure="export it again") from error
+            raise UsageError(
+                f"this is no readable archive: {error}", where=str(bundle), cure="export it again"
+            ) from error
         inside = [p for p in Path(scratch).iterdir() if p.is_dir()]
         yield _checked(inside[0] if len(inside) == 1 else Path(scratch))
 
 
 def _checked(folder: Path) -> Path:
     if not (folder / INDEX).is_file():
-        raise UsageError(f"no {INDEX} in it: this is no bundle", where=str(folder), cure="labwright study export ID OUT")
+        raise UsageError(
+            f"no {INDEX} in it: this is no bundle", where=str(folder), cure="labwright study export ID OUT"
+        )
     return folder
 
 
@@ -138,7 +148,9 @@ def read_events(folder: Path) -> list[Recorded]:
             entry = json.loads(line)
             found.append(Recorded(entry["seq"], None, entry["at"], EVENT.validate_python(entry["event"], strict=False)))
         except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"this is no event: {error}", where=f"{path.name}:{number}", cure="export the bundle again") from error
+            raise DataError(
+                f"this is no event: {error}", where=f"{path.name}:{number}", cure="export the bundle again"
+            ) from error
     return found
 
 

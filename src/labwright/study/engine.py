@@ -80,6 +80,8 @@ class EngineParts:
     home: Path
     environment: Mapping[str, str]
     poll_s: float
+    parallel_runs: int  # how many runs the backend carries out at a time
+    gpus_per_run: int
     researcher_for: Callable[[StudySpec], Researcher]
     resolve_model: Callable[[str, Path, Callable[[str, float], None]], BaseModel]
     find_recipe: Callable[[str, Path], Path]
@@ -111,6 +113,7 @@ class StudyEngine:
             study_id,
             hidden=(parts.home / "vault", self._source, self._pack_source(view)),
             environment=parts.environment,
+            gpus_per_run=parts.gpus_per_run,
             poll_s=parts.poll_s,
         )
 
@@ -280,7 +283,7 @@ class StudyEngine:
             assert evaluation is not None
             self._place_best(evaluation, view.run(promoted.run_id))
             return True
-        if len(standing.open_runs(view)) >= self._parts.backend.slots:
+        if len(standing.open_runs(view)) >= self._parts.parallel_runs:
             self._follow()
             return True
         return False

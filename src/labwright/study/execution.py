@@ -58,6 +58,7 @@ class RunExecution:
         *,
         hidden: Sequence[Path],
         environment: Mapping[str, str],
+        gpus_per_run: int,
         poll_s: float,
     ) -> None:
         self._ledger = ledger
@@ -65,6 +66,7 @@ class RunExecution:
         self._study_id = study_id
         self._hidden = tuple(hidden)
         self._environment = environment
+        self._gpus_per_run = gpus_per_run
         self._poll_s = poll_s
         self._live: dict[str, _Live] = {}
 
@@ -84,7 +86,7 @@ class RunExecution:
             run_id=run.id,
             directory=directory,
             command=(sys.executable, "recipe.py"),
-            resources=Resources(memory_bytes=memory_ceiling(view)),
+            resources=Resources(memory_bytes=memory_ceiling(view), gpus=self._gpus_per_run),
             deadline=deadline,
             seed=run.seed,
             inputs=inputs,

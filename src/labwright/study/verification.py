@@ -61,7 +61,9 @@ def _files(folder: Path, said: Mapping[str, str]) -> Iterator[Finding]:
     wrong = sorted(n for n in said if n not in present or bundles.digest(folder / n) != said[n])
     added = sorted(present - set(said))
     for name in wrong:
-        yield Finding(name, "differs", "gone from the bundle" if name not in present else "its content is not what was hashed")
+        yield Finding(
+            name, "differs", "gone from the bundle" if name not in present else "its content is not what was hashed"
+        )
     for name in added:
         yield Finding(name, "differs", "not among the files that were exported")
     if not wrong and not added:
@@ -127,7 +129,9 @@ def _comparison(what: str, verdict: Verdict, said: Comparison, again: Comparison
         and all(abs(a - b) < _CLOSE for a, b in zip(_numbers(again.difference), _numbers(said.difference), strict=True))
     )
     threshold = f", threshold {verdict.threshold:.2g}" if verdict.threshold is not None else ""
-    detail = f"{said.difference.estimate:+.4f}, {said.wins} won and {said.losses} lost, p = {said.p_value:.3g}{threshold}"
+    detail = (
+        f"{said.difference.estimate:+.4f}, {said.wins} won and {said.losses} lost, p = {said.p_value:.3g}{threshold}"
+    )
     return Finding(what, "agrees" if same else "differs", detail if same else f"{detail}: now p = {again.p_value:.3g}")
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -28,6 +29,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 _LOOK_S = 0.25
 _QUEUE_LOOK_S = 0.1
 _ON_ITS_OWN_S = 0.5  # what a child process gets to end by itself after the command
+_GIVE_UP_S = 30.0
 _FULL_BYTES = 1 << 20  # a disk with less room than this is called full
 _FROM_OUTSIDE = {128 + number for number in (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM)}
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -117,11 +119,13 @@ class Supervision:
         except OSError as error:
             say(self._folder, f"the command could not be started: {error}")
             return 127
-        running = {**self._me, "state": "running", "started_at": self._started_at, "session": child.pid}
+        running = {**self._me, "state": "running", "started_at": self._started_at}
         with contextlib.suppress(OSError):  # a full disk; the run goes on, and is shown as queued
             write_json(self._folder / SUPERVISOR, running)
         self._follow(child, watch)
         code = child.wait()
+        largest_bytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024  # between two looks, one process
+        self._peak_bytes = max(self._peak_bytes, largest_bytes)
         return 128 - code if code < 0 else code
 
     # -- while it runs -------------------------------------------------------------------------------------------------
@@ -140,13 +144,13 @@ class Supervision:
             if watch.descriptor in ready:
                 watch.touched()
             tree = processes.descendants(os.getpid())
-            self._reap(child.pid, tree)
+            _reap(child.pid)
             if descriptor in ready:
                 break
             self._measure(tree)
             self._end_if_asked(tree)
         os.close(descriptor)
-        self._end_the_rest(child.pid)
+        self._end_the_rest(child)
         if self._sandboxed:
             processes.send(child.pid, signal.SIGCONT)
 
@@ -168,6 +172,10 @@ class Supervision:
     def _measure(self, tree: list[Process]) -> None:
         ceiling = self._order.memory_bytes
         used = processes.tree_bytes(tree, above=min(self._peak_bytes, ceiling))
+        if self._sandboxed and self._main:
+            with contextlib.suppress(OSError):  # its /tmp is a tmpfs, and so memory too
+                temporary = os.statvfs(f"/proc/{self._main.pid}/root/tmp")
+                used += (temporary.f_blocks - temporary.f_bfree) * temporary.f_frsize
         self._peak_bytes = max(self._peak_bytes, used)
         if used > ceiling and not self._reason:
             self._reason = "memory"
@@ -198,30 +206,34 @@ class Supervision:
 
     # -- after ---------------------------------------------------------------------------------------------------------
 
-    def _reap(self, child: int, tree: list[Process]) -> None:
-        """Orphans come to us as the subreaper; collect those that have ended. The command itself is Popen's."""
-        del tree
-        for entry in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
-            if int(entry) != child:
-                with contextlib.suppress(ChildProcessError):
-                    os.waitpid(int(entry), os.WNOHANG)
-
-    def _end_the_rest(self, child: int) -> None:
+    def _end_the_rest(self, child: subprocess.Popen[bytes]) -> None:
         """End what outlived the command, and remember its name unless we had killed the command."""
-        until = time.time() + _ON_ITS_OWN_S
-        killing = bool(self._reason) and time.time() >= self._kill_at
-        while True:
-            tree = processes.descendants(os.getpid())
-            self._reap(child, tree)
-            rest = [p for p in tree if p.pid != child and not (p.name == "bwrap" and p.parent == child)]
-            if not rest:
-                return
-            if killing or time.time() > until:
-                for process in rest:
-                    if not killing:
-                        self._left[process.pid] = str(process)
+        if not self._sandboxed:
+            child.wait()
+        now = time.time()
+        until, give_up = now + _ON_ITS_OWN_S, now + _GIVE_UP_S
+        killing = bool(self._reason) and now >= self._kill_at
+        while not self._nothing_is_left(child) and now < give_up:
+            now = time.time()
+            tree = [process for process in processes.descendants(os.getpid()) if process.pid != child.pid]
+            if killing or now > until:
+                named = {p.pid: str(p) for p in tree if not (self._sandboxed and p.parent == child.pid)}
+                if not killing:
+                    self._left.update(named or ({} if self._left else {0: "processes too short-lived to name"}))
+                for process in tree:  # the namespace's init too: with it all of the namespace ends at once
                     processes.send(process.pid, signal.SIGKILL)
-            time.sleep(0.02)
+            time.sleep(0.002 if now > until else 0.02)
+
+    def _nothing_is_left(self, child: subprocess.Popen[bytes]) -> bool:
+        """The namespace's init outlives every process in it; outside the sandbox all orphans are our children."""
+        if self._sandboxed:
+            return not processes.descendants(child.pid)
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return True
+        return False
 
     def _verdict(self, code: int | None) -> tuple[str, str]:
         """State and reason."""
@@ -242,6 +254,14 @@ class Supervision:
             "disk": "the disk is full",
         }
         return explained.get(reason, reason)
+
+
+def _reap(command: int) -> None:
+    """Orphans come to us as the subreaper; collect those that have ended. The command itself is Popen's to collect."""
+    for entry in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
+        if int(entry) != command:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(int(entry), os.WNOHANG)
 
 
 def _before_the_command() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -19,7 +20,6 @@ class Process:
 
     pid: int
     parent: int
-    session: int
     name: str
     started: int
     resident_bytes: int
@@ -38,7 +38,7 @@ def look(pid: int) -> Process | None:
     state, *numbers = rest.split()
     if state in "ZX":
         return None
-    return Process(pid, int(numbers[0]), int(numbers[2]), name, int(numbers[18]), int(numbers[20]) * _PAGE)
+    return Process(pid, int(numbers[0]), name, int(numbers[18]), int(numbers[20]) * _PAGE)
 
 
 def everything() -> dict[int, Process]:
@@ -91,14 +91,12 @@ def is_alive(pid: int, started: int) -> bool:
 
 def send(pid: int, number: signal.Signals) -> None:
     """A signal to a process that may be gone."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass
 
 
-def of_run(directory: Path, session: int | None) -> list[Process]:
-    """What still lives of a run whose supervisor is gone: by its session, and by the run directory in its environment."""
+def of_run(directory: Path) -> list[Process]:
+    """What still lives of a run whose supervisor is gone, known by the run directory in its environment."""
     mark = b"LABWRIGHT_RUN_DIR=" + os.fsencode(directory)
     found = []
     for process in everything().values():
@@ -106,16 +104,16 @@ def of_run(directory: Path, session: int | None) -> list[Process]:
             marked = mark in Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")
         except OSError:
             marked = False
-        if (marked or process.session == session) and process.pid != os.getpid():
+        if marked and process.pid != os.getpid():
             found.append(process)
     return found
 
 
-def end_remains(directory: Path, session: int | None) -> tuple[str, ...]:
+def end_remains(directory: Path) -> tuple[str, ...]:
     """End what still lives of a run; the names of what had to be ended."""
     ended: dict[int, str] = {}
     for _ in range(50):
-        living = of_run(directory, session)
+        living = of_run(directory)
         if not living:
             break
         for process in living:

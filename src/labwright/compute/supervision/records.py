@@ -24,7 +24,6 @@ ERRORS = "supervisor.log"
 DECOYS = "decoys"
 _ROOM = "room"  # disk space kept back, so that the status of a run that filled the disk can still be written
 _ROOM_BYTES = 128 << 10
-_PATIENCE_S = 600.0
 
 Json = str | int | float | bool | None | list[str]
 
@@ -82,15 +81,16 @@ def keep_room(folder: Path) -> None:
         file.write(os.urandom(_ROOM_BYTES))
 
 
-def publish(folder: Path, status: Mapping[str, object]) -> None:
-    """Write the final status, for the backend first and then for everyone; a full disk is waited for.
+def publish(folder: Path, status: Mapping[str, object], *, patience_s: float = 600.0) -> None:
+    """Write the final status, its copy first, so that whoever is told of the end finds it; a full disk is waited for.
 
-    The copy is moved into place from our folder: a run may have left a link under that name, and a link is not followed.
+    The copy is moved into place from our folder: a link that the run left under that name is not followed.
     """
-    until = time.time() + _PATIENCE_S
+    until = time.time() + patience_s
+    ready = folder / "ready.json"
     while True:
         try:
-            write_json(folder / STATUS, status)
+            write_json(ready, status)
             break
         except OSError:
             (folder / _ROOM).unlink(missing_ok=True)
@@ -98,9 +98,10 @@ def publish(folder: Path, status: Mapping[str, object]) -> None:
                 raise
             time.sleep(0.2)
     (folder / _ROOM).unlink(missing_ok=True)
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # the run may have put a directory there, or filled the disk again
         write_json(folder / "copy.json", status)
         (folder / "copy.json").replace(folder.parent / STATUS)
+    ready.replace(folder / STATUS)
 
 
 def say(folder: Path, text: str) -> None:

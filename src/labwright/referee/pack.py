@@ -1,0 +1,347 @@
+"""A benchmark pack on disk: benchmark.yaml, its items, its worked examples; every complaint names file and field.
+
+Reading a pack opens the dev part and the worked examples. The test part is only named: `read_items` and `make_items`
+are for the vault, which alone asks them for a test.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from labwright.compute.sandbox import Mounts, Sandbox
+from labwright.contracts.errors import DataError, LabwrightError, SpecError
+from labwright.contracts.specs import BenchmarkSpec, MakerSpec, Split
+
+SPEC_FILE = "benchmark.yaml"
+MAKER_TIMEOUT_S = 300.0
+_LONGEST_FILE_BYTES = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One question with its key. For a `choice` scorer the answer is a letter, an index from 0, or a choice's text."""
+
+    id: str
+    prompt: str
+    answer: str
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """What a pack shows to everyone; the test items are not in here."""
+
+    directory: Path
+    spec: BenchmarkSpec
+    dev: tuple[Item, ...]
+    shots: tuple[Item, ...]  # at most generation.few_shot worked examples
+    pack_id: str  # a hash over spec, dev and shots as they were read
+    notes: tuple[str, ...] = ()
+
+
+def _text(value: object) -> object:
+    """Numbers are taken as their text: a file may say {"answer": 7}."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+class _Line(BaseModel):
+    """One line of an items file. Fields that are not ours are left alone: real data sets carry many."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: Annotated[str | None, BeforeValidator(_text)] = None
+    prompt: str = Field(min_length=1)
+    answer: Annotated[str, BeforeValidator(_text)] = Field(min_length=1)
+    choices: tuple[Annotated[str, BeforeValidator(_text)], ...] = ()
+
+
+def read_pack(directory: Path) -> Pack:
+    """Read and check a pack.
+
+    Without a `shots` file the first `few_shot` dev items become the worked examples and leave dev.
+
+    Raises:
+        SpecError: benchmark.yaml is missing, malformed, or names what is not there.
+        DataError: an items file is malformed; `where` holds file, line and field.
+    """
+    spec = read_spec(directory / SPEC_FILE)
+    where = str(directory / SPEC_FILE)
+    if isinstance(spec.dev, MakerSpec):
+        raise SpecError(
+            "dev must be a file: what everyone iterates on has to be the same for everyone",
+            where=f"{where} (dev)",
+            cure="run the maker once and keep what it wrote; a made `test` is fine",
+        )
+    for name, path in (("dev", spec.dev), ("test", spec.test), ("shots", spec.shots)):
+        file = path.script if isinstance(path, MakerSpec) else path
+        if file is not None:
+            _must_be_inside(directory, file, f"{where} ({name})")
+    dev = read_items(directory / spec.dev, spec)
+    wanted, notes = spec.generation.few_shot, []
+    if spec.shots is not None:
+        shots = read_items(directory / spec.shots, spec)[:wanted]
+        dev_prompts = {item.prompt for item in dev}
+        if any(shot.prompt in dev_prompts for shot in shots):
+            raise SpecError("a worked example also stands in dev", where=f"{where} (shots)", cure="take it out of dev")
+    else:
+        shots, dev = dev[:wanted], dev[wanted:]
+        if shots:
+            notes.append(f"the first {len(shots)} items of {spec.dev} serve as worked examples and are not scored")
+    if not dev:
+        raise SpecError("no dev items are left to score", where=f"{where} (dev)", cure="add items or lower few_shot")
+    if len(shots) < wanted:
+        notes.append(f"few_shot asks for {wanted} worked examples, the pack has {len(shots)}")
+    return Pack(directory, spec, dev, shots, _pack_id(spec, dev, shots), tuple(notes))
+
+
+def _pack_id(spec: BenchmarkSpec, dev: tuple[Item, ...], shots: tuple[Item, ...]) -> str:
+    public = {
+        "spec": spec.model_dump(mode="json"),
+        "dev": [asdict(i) for i in dev],
+        "shots": [asdict(i) for i in shots],
+    }
+    return hashlib.sha256(json.dumps(public, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def _must_be_inside(directory: Path, name: str, where: str) -> None:
+    path = (directory / name).resolve()
+    if not path.is_relative_to(directory.resolve()):
+        raise SpecError(f"{name} lies outside the pack", where=where, cure="copy the file into the pack")
+    if not path.is_file():
+        near = difflib.get_close_matches(name, [p.name for p in directory.iterdir() if p.is_file()], n=1)
+        raise SpecError(f"{name} does not exist", where=where, cure=f"did you mean {near[0]}?" if near else "make it")
+
+
+# -- benchmark.yaml ----------------------------------------------------------------------------------------------------
+
+
+def read_spec(path: Path) -> BenchmarkSpec:
+    """A benchmark.yaml, typed. Raises SpecError with file, line, field and cure."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SpecError(
+            f"a benchmark pack needs a {SPEC_FILE}", where=str(path.parent), cure="see studies/ for examples"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"cannot be read: {error}", where=str(path)) from error
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark is not None else ""
+        problem = getattr(error, "problem", None) or "not YAML"
+        raise SpecError(
+            f"is no valid YAML: {problem}", where=f"{path}{line}", cure="mind indents and quotes"
+        ) from error
+    if not isinstance(content, dict):
+        raise SpecError("must hold keys and values, such as `name: my-benchmark`", where=str(path))
+    try:
+        spec = BenchmarkSpec.model_validate(content)
+    except ValidationError as error:
+        raise _spec_error(path, node, error) from error
+    except re.error as error:
+        raise SpecError(f"the pattern is no regular expression: {error}", where=f"{path} (scorer.pattern)") from error
+    _check_together(path, spec)
+    return spec
+
+
+def _check_together(path: Path, spec: BenchmarkSpec) -> None:
+    """What no single field can be blamed for."""
+    template = spec.generation.shot_template
+    if (
+        template.count("{prompt}") != 1
+        or template.count("{answer}") != 1
+        or template.find("{answer}") < template.find("{prompt}")
+    ):
+        raise SpecError(
+            "shot_template must hold {prompt} once and, after it, {answer} once",
+            where=f"{path} (generation.shot_template)",
+            cure='write "{prompt} {answer}"',
+        )
+    if spec.scorer.kind == "choice" and spec.generation.chat:
+        raise SpecError(
+            "a choice scorer compares log-likelihoods of plain text, so it cannot use a chat template",
+            where=f"{path} (generation.chat)",
+            cure="set chat: false",
+        )
+    if spec.scorer.kind == "regex" and spec.scorer.pattern and re.compile(spec.scorer.pattern).groups < 1:
+        raise SpecError(
+            "the pattern has no group, so it catches no prediction",
+            where=f"{path} (scorer.pattern)",
+            cure="put parentheses around the part that is the answer",
+        )
+
+
+def _spec_error(path: Path, node: yaml.Node | None, error: ValidationError) -> SpecError:
+    """The first complaint, with its line, its field and a cure."""
+    first = error.errors()[0]
+    field_path = tuple(str(part) for part in first["loc"] if part not in ("str", "MakerSpec"))
+    line = _line_of(node, field_path)
+    where = f"{path}:{line} ({'.'.join(field_path)})" if field_path else f"{path}:{line}"
+    if first["type"] == "extra_forbidden":
+        known = _known_fields(field_path[:-1])
+        near = difflib.get_close_matches(field_path[-1], known, n=1)
+        cure = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known)}"
+        return SpecError(f"unknown key `{field_path[-1]}`", where=where, cure=cure)
+    if first["type"] == "missing":
+        return SpecError(f"`{field_path[-1]}` is missing", where=where, cure=f"add `{field_path[-1]}:`")
+    message = first["msg"].removeprefix("Value error, ")
+    return SpecError(message, where=where, cure="correct the value")
+
+
+def _known_fields(field_path: tuple[str, ...]) -> list[str]:
+    model: Any = BenchmarkSpec
+    for part in field_path:
+        annotation = model.model_fields[part].annotation if part in model.model_fields else None
+        candidates = [annotation, *getattr(annotation, "__args__", ())]
+        model = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
+        if model is None:
+            return []
+    return list(model.model_fields)
+
+
+def _line_of(node: yaml.Node | None, field_path: tuple[str, ...]) -> int:
+    """The 1-based line of a field, or of the closest thing around it that is written."""
+    line = 1
+    for part in field_path:
+        if isinstance(node, yaml.MappingNode):
+            found = next(((k, v) for k, v in node.value if k.value == part), None)
+            if found is None:
+                return line
+            line, node = found[0].start_mark.line + 1, found[1]
+        elif isinstance(node, yaml.SequenceNode) and part.isdigit() and int(part) < len(node.value):
+            node = node.value[int(part)]
+            line = node.start_mark.line + 1
+        else:
+            return line
+    return line
+
+
+# -- items -------------------------------------------------------------------------------------------------------------
+
+
+def read_items(path: Path, spec: BenchmarkSpec) -> tuple[Item, ...]:
+    """The items of a JSONL file; items without an id are named after their line.
+
+    Raises DataError with file, line and field.
+    """
+    try:
+        if path.stat().st_size > _LONGEST_FILE_BYTES:
+            raise DataError(f"is over {_LONGEST_FILE_BYTES >> 30} GiB", where=str(path), cure="split the benchmark")
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot be read: {error}", where=str(path), cure="write it as UTF-8") from error
+    items, first_seen = [], dict[str, int]()
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        item = _item(line, number, path, spec)
+        if item.id in first_seen:
+            raise DataError(
+                f"the id {item.id!r} is that of line {first_seen[item.id]} too",
+                where=f"{path}:{number} (id)",
+                cure="give each item its own id, or none",
+            )
+        first_seen[item.id] = number
+        items.append(item)
+    if not items:
+        raise DataError("holds no items", where=str(path), cure='write one {"prompt": …, "answer": …} a line')
+    return tuple(items)
+
+
+def _item(line: str, number: int, path: Path, spec: BenchmarkSpec) -> Item:
+    where = f"{path}:{number}"
+    try:
+        read = _Line.model_validate(json.loads(line))
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise DataError(f"is no JSON: {error}", where=where, cure="one JSON object a line") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        cure = 'an item is {"prompt": "…", "answer": "…"}'
+        raise DataError(first["msg"], where=f"{where} ({field})" if field else where, cure=cure) from error
+    if spec.scorer.kind == "choice":
+        if len(read.choices) < 2:
+            raise DataError(
+                "a choice scorer needs at least two choices",
+                where=f"{where} (choices)",
+                cure='add "choices": ["…", "…"]',
+            )
+        if choice_index(read.answer, read.choices) is None:
+            raise DataError(
+                f"the answer {read.answer!r} is none of the choices",
+                where=f"{where} (answer)",
+                cure="give a choice's text, its letter, or its index from 0",
+            )
+    return Item(read.id or f"{path.stem}-{number}", read.prompt, read.answer, read.choices)
+
+
+def choice_index(answer: str, choices: tuple[str, ...]) -> int | None:
+    """Which choice an answer names: by its text, by an index from 0, or by a letter; text goes first."""
+    plain = answer.strip()
+    texts = [choice.strip() for choice in choices]
+    if plain in texts:
+        return texts.index(plain)
+    if re.fullmatch(r"[0-9]{1,4}", plain) and int(plain) < len(choices):
+        return int(plain)
+    if re.fullmatch(r"[A-Za-z]", plain) and ord(plain.upper()) - ord("A") < len(choices):
+        return ord(plain.upper()) - ord("A")
+    return None
+
+
+def make_items(
+    script: Path, seed: int, count: int, split: Split, sandbox: Sandbox, spec: BenchmarkSpec
+) -> tuple[Item, ...]:
+    """Items from a maker script, run without network and without sight of anything but its own directory.
+
+    Raises SpecError where the script fails or takes too long; DataError where what it wrote is malformed or short.
+    """
+    with tempfile.TemporaryDirectory(prefix="labwright-maker-") as folder:
+        out = Path(folder) / f"{split}.jsonl"
+        argv = [sys.executable, str(script.resolve()), "--seed", str(seed), "--count", str(count)]
+        argv += ["--split", split, "--out", str(out)]
+        mounts = Mounts(read_only=(script.resolve().parent,), writable=(Path(folder),))
+        try:
+            ended = subprocess.run(
+                sandbox.command(argv, mounts=mounts, cwd=Path(folder), gpus=False),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=MAKER_TIMEOUT_S,
+                cwd=folder,
+                env={"PATH": "/usr/bin:/bin", "HOME": folder, "LANG": "C.UTF-8", "PYTHONHASHSEED": "0"},
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise SpecError(f"took over {MAKER_TIMEOUT_S:.0f} s to make {count} items", where=str(script)) from None
+        if ended.returncode != 0 or not out.is_file() or out.is_symlink():
+            said = " | ".join(ended.stderr.strip().splitlines()[-3:]) or "(nothing)"
+            raise SpecError(f"ended with exit code {ended.returncode} and said: {said}", where=str(script))
+        items = _made_items(out, script, spec)
+    if len(items) != count:
+        raise DataError(f"made {len(items)} items instead of {count}", where=str(script))
+    return items
+
+
+def _made_items(out: Path, script: Path, spec: BenchmarkSpec) -> tuple[Item, ...]:
+    """What a maker wrote; complaints name the script, for its output is gone by then, and never an item's text."""
+    try:
+        return read_items(out, spec)
+    except LabwrightError as error:
+        line = (error.where or "").rpartition("/")[2]
+        raise DataError("made an item that is malformed", where=f"{script} → {line}", cure=error.cure) from None
