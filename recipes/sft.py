@@ -146,13 +146,12 @@ def as_row(row: Row, params: Params) -> Row:
             if not isinstance(row[column], str):
                 raise TypeError(f"column {column!r} is no text")
         return {column: row[column] for column in columns[params.format]}
-    messages = row["messages"]
-    if not isinstance(messages, list) or not messages:
-        raise TypeError("column 'messages' is no list of messages")
-    for message in messages:
-        if not isinstance(message, dict) or not isinstance(message.get("content"), str) or "role" not in message:
-            raise TypeError("column 'messages': each message needs a role and a content of text")
-    messages = [{"role": m["role"], "content": m["content"]} for m in messages]
+    try:
+        messages = [{"role": m["role"], "content": m["content"]} for m in row["messages"]]
+        if not messages or not all(isinstance(text, str) for m in messages for text in m.values()):
+            raise TypeError
+    except (KeyError, TypeError) as error:
+        raise ValueError("column 'messages' is no list of messages with a role and a content of text") from error
     if not params.completion_only_loss:
         return {"messages": messages}
     if messages[-1]["role"] != "assistant":
@@ -164,6 +163,12 @@ def split(rows: list[Row], count: int) -> tuple[list[Row], list[Row]]:
     """Training and validation rows, both in the file's order."""
     held_out = set(random.Random(SEED).sample(range(len(rows)), count))
     return [r for i, r in enumerate(rows) if i not in held_out], [rows[i] for i in sorted(held_out)]
+
+
+def total_steps(params: Params, rows: int) -> int:
+    """Optimiser steps from the very first one to the end."""
+    an_epoch = math.ceil(math.ceil(rows / params.batch_size) / params.gradient_accumulation)
+    return params.max_steps or max(1, math.ceil(params.epochs * an_epoch))
 
 
 # -- going on after a kill ---------------------------------------------------------------------------------------------
@@ -218,6 +223,7 @@ class Stopping:
         self._durations: list[float] = []
         self._step_began = time.monotonic()
         self.save_s = 2.0  # until the first checkpoint has been timed
+        self.eval_s = 0.0
         signal.signal(signal.SIGTERM, self._on_sigterm)
 
     def _on_sigterm(self, *_: object) -> None:
@@ -229,7 +235,8 @@ class Stopping:
     def step_ends(self) -> None:
         """The slowest of the last five steps stands for the next: being late costs the run, being early a step."""
         self._durations = [*self._durations[-4:], time.monotonic() - self._step_began]
-        reserve_s = max(self._durations) + 2 * self.save_s + 1.0  # the checkpoint, and the weights at the end
+        # Also kept free: one evaluation, the checkpoint, the weights at the end, and a second.
+        reserve_s = max(self._durations) + self.eval_s + 2 * self.save_s + 1.0
         if not self.reason and time.time() + reserve_s > DEADLINE:
             self.reason = "deadline"
 
@@ -245,7 +252,7 @@ def quiet() -> None:
 
 
 def choose_precision(wanted: str) -> str:
-    """bfloat16 where the hardware is fast at it. On a CPU without such instructions it is 28 times slower."""
+    """Half precision on GPUs only: on a CPU bfloat16 was no faster with AVX-512 BF16, and 28 times slower with AVX2."""
     import torch
 
     if wanted != "auto":
@@ -264,6 +271,7 @@ def trainer_class() -> Any:
     class RecipeTrainer(SFTTrainer):  # type: ignore[misc]
         tokens = 0  # seen in training by this process
         saving_to: str | None = None
+        save_s = 0.0  # how long the last checkpoint took
 
         def compute_loss(
             self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
@@ -281,10 +289,21 @@ def trainer_class() -> Any:
             total = torch.nn.functional.cross_entropy(logits.flatten(0, 1), kept, ignore_index=-100, reduction="sum")
             return total / ((kept != -100).sum() if num_items_in_batch is None else num_items_in_batch)
 
+        def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+            """transformers' warm-up begins with a step at rate zero. Here it begins one later, since steps count."""
+            fresh = self.lr_scheduler is None
+            scheduler = super().create_scheduler(num_training_steps, optimizer)
+            if fresh and self.args.lr_scheduler_type == "constant_with_warmup":
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", UserWarning)  # torch suspects a mistake
+                    scheduler.step()
+            return scheduler
+
         def _get_output_dir(self, trial: Any) -> str:
             return self.saving_to or str(super()._get_output_dir(trial))
 
         def _save_checkpoint(self, model: Any, trial: Any) -> None:
+            began = time.monotonic()
             final = RUN / "checkpoints" / f"checkpoint-{self.state.global_step}"
             staging = RUN / "checkpoints" / ".saving"
             shutil.rmtree(staging, ignore_errors=True)
@@ -298,6 +317,7 @@ def trainer_class() -> Any:
             for older in (RUN / "checkpoints").glob("checkpoint-*"):
                 if older != final:
                     shutil.rmtree(older)
+            self.save_s = time.monotonic() - began
 
     return RecipeTrainer
 
@@ -323,7 +343,7 @@ def recorder(params: Params, stopping: Stopping) -> Any:
         def on_step_begin(self, *_: Any, **__: Any) -> None:
             stopping.step_begins()
 
-        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        def on_step_end(self, _args: Any, state: Any, control: Any, **_: Any) -> None:
             step, finished = state.global_step, state.global_step >= state.max_steps
             stopping.step_ends()
             control.should_training_stop = finished or bool(stopping.reason)
@@ -335,7 +355,7 @@ def recorder(params: Params, stopping: Stopping) -> Any:
             control.should_save = control.should_training_stop or due
             self.waiting = {}
 
-        def on_log(self, args: Any, state: Any, control: Any, logs: Row, **_: Any) -> None:
+        def on_log(self, _args: Any, state: Any, control: Any, logs: Row, **_: Any) -> None:
             """Called for a step's loss, and again for its eval_loss: both go into one line."""
             now = time.monotonic()
             if "loss" in logs:
@@ -347,7 +367,7 @@ def recorder(params: Params, stopping: Stopping) -> Any:
             elif "eval_loss" in logs:
                 self.waiting = {"step": state.global_step, "time": time.time(), **self.waiting}
                 self.waiting["eval_loss"] = float(logs["eval_loss"])
-                self.logged = now
+                stopping.eval_s, self.logged = now - self.logged, now
             if self.waiting and ("eval_loss" in logs or not control.should_evaluate):
                 self.metrics.write(json.dumps(self.waiting) + "\n")
                 self.metrics.flush()
@@ -357,6 +377,7 @@ def recorder(params: Params, stopping: Stopping) -> Any:
 
         def on_save(self, *_: Any, **__: Any) -> None:
             self.saved = time.monotonic()
+            stopping.save_s = self.trainer.save_s
 
     return Recorder()
 
@@ -376,35 +397,25 @@ def make_trainer(params: Params, rows: list[Row], callback: Any, precision: str)
     tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
     if params.format == "messages" and not tokenizer.chat_template:
         raise RecipeError("params.json: format is messages, but the base model's tokenizer has no chat template")
-    # A frozen base may be held in half precision; weights that are trained stay in float32 and are cast as they are used.
+    # A frozen base may be held in half precision; weights that are trained stay in float32 and are cast in use.
     dtype = getattr(torch, precision) if params.lora else torch.float32
     model = AutoModelForCausalLM.from_pretrained(base, dtype=dtype, local_files_only=True, use_safetensors=True)
     train, validation = split(rows, params.validation_rows)
     targets = params.lora_targets if params.lora_targets == "all-linear" else params.lora_targets.split(",")
-    lora = LoraConfig(
-        task_type="CAUSAL_LM",
-        r=params.lora_r,
-        lora_alpha=params.lora_alpha,
-        lora_dropout=params.lora_dropout,
-        target_modules=targets,
-    )
+    rank = {"r": params.lora_r, "lora_alpha": params.lora_alpha, "lora_dropout": params.lora_dropout}
+    lora = LoraConfig(task_type="CAUSAL_LM", target_modules=targets, **rank)
+    same = ("learning_rate", "warmup_steps", "weight_decay", "max_grad_norm", "max_length", "gradient_checkpointing")
     settings = SFTConfig(
+        **{name: getattr(params, name) for name in same},
         output_dir=str(RUN / "checkpoints"),
         seed=SEED,
         data_seed=SEED,
-        learning_rate=params.learning_rate,
         lr_scheduler_type=params.schedule,
-        warmup_steps=params.warmup_steps,
         per_device_train_batch_size=params.batch_size,
         per_device_eval_batch_size=params.batch_size,
         gradient_accumulation_steps=params.gradient_accumulation,
-        max_steps=params.max_steps or -1,
-        num_train_epochs=params.epochs,
-        weight_decay=params.weight_decay,
-        max_grad_norm=params.max_grad_norm,
-        max_length=params.max_length,
+        max_steps=total_steps(params, len(train)),
         completion_only_loss=params.completion_only_loss and params.format != "text",
-        gradient_checkpointing=params.gradient_checkpointing,  # TRL's default is True
         bf16=precision == "bfloat16",
         fp16=precision == "float16",
         logging_strategy="no",  # these three are up to the callback
@@ -455,11 +466,14 @@ def main() -> None:
     precision = choose_precision(params.precision)
     callback = recorder(params, stopping)
     trainer = callback.trainer = make_trainer(params, rows, callback, precision)
-    say(f"{len(rows)} rows, {precision}, from {f'step {done}' if checkpoint else 'the base model'}")
+    trained = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
+    stopping.save_s += trained * 12 / 200e6  # bytes of weights and of Adam's two moments, at 200 MB/s
+    start = f"step {done}" if checkpoint else "the base model"
+    say(f"{len(rows)} rows, {trained:,} parameters to train, {precision}, from {start}")
 
     began = time.monotonic()
-    if checkpoint and 0 < params.max_steps <= done:
-        trainer._load_from_checkpoint(str(checkpoint))  # all steps are done: only the weights are missing
+    if checkpoint and (stopping.reason or done >= trainer.args.max_steps):
+        trainer._load_from_checkpoint(str(checkpoint))  # no step is to be done, but the weights are to be written
     elif not stopping.reason:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     train_s = time.monotonic() - began

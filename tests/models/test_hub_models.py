@@ -64,7 +64,8 @@ def handler(hub: LoopbackHub) -> type[BaseHTTPRequestHandler]:
             else:
                 self.answer(404, b"{}", X_Error_Code="EntryNotFound")
 
-        do_HEAD = do_GET
+        def do_HEAD(self) -> None:
+            self.do_GET()
 
         def info(self, repo: str, revision: str) -> None:
             if repo == "lab/gated":

@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 import labwright.study.starter
-from labwright.contracts.specs import BenchmarkSpec, StudySpec
+from labwright.contracts.specs import StudySpec
+from labwright.referee.pack import read_pack
 
 STUDIES = Path(__file__).resolve().parents[2] / "studies"
 NUMBERS = STUDIES / "number-sorting"
@@ -137,14 +138,24 @@ def test_shots_stand_in_no_split_and_in_no_training_set(study: Path, tmp_path: P
 
 
 @pytest.mark.parametrize("study", [NUMBERS, LETTERS, STARTER], ids=lambda p: p.name)
-def test_study_and_benchmark_files_are_valid(study: Path) -> None:
+def test_a_study_file_is_valid(study: Path) -> None:
     spec = StudySpec.model_validate(yaml.safe_load((study / "study.yaml").read_text()))
     assert spec.search.trials >= 2
-    benchmark = BenchmarkSpec.model_validate(yaml.safe_load((study / "benchmark/benchmark.yaml").read_text()))
-    assert benchmark.generation.few_shot == 4
 
 
 @pytest.mark.parametrize("study", [NUMBERS, LETTERS], ids=lambda p: p.name)
 def test_a_maker_refuses_a_count_that_its_split_cannot_give(study: Path, tmp_path: Path) -> None:
     with pytest.raises(subprocess.CalledProcessError):
         made(study, 1, 10**6, "dev", tmp_path / "out.jsonl")
+
+
+@pytest.mark.parametrize(("study", "seed"), [(NUMBERS, 4127), (LETTERS, 9302), (STARTER, 1)])
+def test_dev_is_what_the_maker_makes_from_its_public_seed(study: Path, seed: int, tmp_path: Path) -> None:
+    assert rows(study / "benchmark/dev.jsonl") == made(study, seed, 200, "dev", tmp_path / "dev.jsonl")
+
+
+@pytest.mark.parametrize("study", [NUMBERS, LETTERS, STARTER], ids=lambda p: p.name)
+def test_the_referee_takes_the_pack(study: Path) -> None:
+    pack = read_pack(study / "benchmark")
+    assert len(pack.dev) == 200
+    assert len(pack.shots) == 4

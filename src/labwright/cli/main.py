@@ -72,7 +72,9 @@ def study_status(
 
 
 @study.command("resume")
-def study_resume(study_id: StudyId, model: Model = "autopilot", backend: Backend = "process", json: Json = False) -> None:
+def study_resume(
+    study_id: StudyId, model: Model = "autopilot", backend: Backend = "process", json: Json = False
+) -> None:
     """Go on with a study that was stopped, killed or failed."""
     _act("studies", "resume", study_id, model, backend, json)
 

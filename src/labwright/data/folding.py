@@ -29,12 +29,9 @@ class Folded:
     spans: tuple[tuple[int, int], ...]
     text: str
 
-    def excerpt(self, first: int, last: int, limit: int = 240) -> str:
-        """What stood between two words (the second excluded), shortened to `limit` characters."""
-        if first >= last:
-            return ""
-        found = self.text[self.spans[first][0] : self.spans[last - 1][1]]
-        return found if len(found) <= limit else found[: limit - 1] + "…"
+    def excerpt(self, first: int, last: int) -> str:
+        """What stood from word `first` up to, but without, word `last`."""
+        return self.text[self.spans[first][0] : self.spans[last - 1][1]] if first < last else ""
 
     def gap(self, index: int) -> str:
         """What stands between word `index` and the next one."""

@@ -239,5 +239,12 @@ def _kind(value: object) -> str:
         return "null"
     if isinstance(value, list) and not value:
         return "an empty list"
-    names = {bool: "true or false", int: "a number", float: "a number", str: "a string", list: "a list", dict: "an object"}
+    names = {
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+        str: "a string",
+        list: "a list",
+        dict: "an object",
+    }
     return names.get(type(value), f"a {type(value).__name__}")

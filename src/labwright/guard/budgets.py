@@ -26,8 +26,19 @@ class BudgetKeeper:
         self._closed: set[str] = set()
         self._read_history()
 
-    def reserve(self, reservation_id: str, purpose: str, wall_clock_s: float, runs: int) -> None:
+    def reserve(
+        self,
+        reservation_id: str,
+        purpose: str,
+        wall_clock_s: float,
+        runs: int,
+        *,
+        gpu_hours: float = 0.0,
+        usd: float = 0.0,
+    ) -> None:
         """Set part of the budget aside before the work it pays for.
+
+        Wall-clock and runs are set aside; `gpu_hours` and `usd` must fit what is left, and count once they are spent.
 
         Raises:
             BudgetError: a ceiling would be crossed; says which, how much is left, and the cure.
@@ -35,7 +46,7 @@ class BudgetKeeper:
         if reservation_id in self._open | self._closed:
             return
         view = self._view()
-        _must_fit(view, purpose, wall_clock_s, runs)
+        _must_fit(view, purpose, wall_clock_s, runs, gpu_hours, usd)
         self._ledger.record(self._study_id, BudgetReserved(reservation_id, purpose, wall_clock_s, runs))
         self._open.add(reservation_id)
 
@@ -69,19 +80,20 @@ class BudgetKeeper:
         return self._ledger.study_view(self._study_id, now=self._now())
 
 
-def _must_fit(view: StudyView, purpose: str, wall_clock_s: float, runs: int) -> None:
+def _must_fit(view: StudyView, purpose: str, wall_clock_s: float, runs: int, gpu_hours: float, usd: float) -> None:
     budget: BudgetView = view.budget
     spec = view.spec.budget
     ceilings = [
-        ("wall_clock", wall_clock_s, budget.left_wall_clock_s, "s", "budget.wall_clock"),
-        ("runs", float(runs), float(budget.left_runs), "", "budget.runs"),
+        ("wall_clock", wall_clock_s, budget.left_wall_clock_s, "s", ".0f"),
+        ("runs", float(runs), float(budget.left_runs), "", ".0f"),
+        ("usd", usd, spec.usd - budget.used_usd, " dollars", ".2f"),
     ]
     if spec.gpu_hours is not None:
-        ceilings.append(("gpu_hours", 0.0, spec.gpu_hours - budget.used_gpu_hours, "h", "budget.gpu_hours"))
-    for name, asked, left, unit, field in ceilings:
+        ceilings.append(("gpu_hours", gpu_hours, spec.gpu_hours - budget.used_gpu_hours, "h", ".2f"))
+    for name, asked, left, unit, digits in ceilings:
         if asked > left or left < 0:
             raise BudgetError(
-                f"{purpose} needs {asked:.0f}{unit} of {name} and {max(left, 0):.0f}{unit} are left",
+                f"{purpose} needs {asked:{digits}}{unit} of {name} and {max(left, 0):{digits}}{unit} are left",
                 where=view.id,
-                cure=f"raise {field} in study.yaml and start a new study",
+                cure=f"raise budget.{name} in study.yaml and start a new study",
             )

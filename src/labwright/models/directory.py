@@ -119,7 +119,7 @@ def _parameters(path: Path) -> int:
             header: dict[str, Any] = json.loads(file.read(length))
             tensors = [value for name, value in header.items() if name != "__metadata__"]
             end = max((t["data_offsets"][1] for t in tensors), default=0)
-            count = sum(math.prod(t["shape"]) for t in tensors)
+            count = int(sum(math.prod(t["shape"]) for t in tensors))
         except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
             raise ModelError("its header is corrupt", where=str(path), cure=cure) from error
     if end != size - 8 - length:

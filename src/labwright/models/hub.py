@@ -32,6 +32,7 @@ def fetch(name: str, home: Path, progress: OnProgress, endpoint: str | None) -> 
     if len(revision) == _COMMIT_LENGTH and (known := _directory(models, repo, revision)).is_dir():
         return known
     try:
+        import httpx2  # noqa: PLC0415  huggingface_hub's HTTP client, whose connection errors it lets through
         import huggingface_hub  # noqa: PLC0415  an optional extra, and only Hub models need it
     except ImportError as error:
         raise ModelError(
@@ -58,13 +59,8 @@ def fetch(name: str, home: Path, progress: OnProgress, endpoint: str | None) -> 
     except errors.RepositoryNotFoundError as error:
         cure = "correct the name; for a private model log in with `hf auth login`; a directory must exist"
         raise ModelError(f"there is neither a directory nor a Hub model {repo}", where=name, cure=cure) from error
-    except (errors.HfHubHTTPError, errors.OfflineModeIsEnabled, errors.LocalEntryNotFoundError, OSError) as error:
+    except (errors.HfHubHTTPError, errors.OfflineModeIsEnabled, httpx2.HTTPError, OSError) as error:
         raise _unreachable(name, repo, models, api.endpoint, error) from error
-    except Exception as error:
-        # huggingface_hub lets its HTTP client's connection errors through, and names none of them in its own tree.
-        if type(error).__module__.partition(".")[0] in ("httpx", "httpx2", "httpcore", "httpcore2"):
-            raise _unreachable(name, repo, models, api.endpoint, error) from error
-        raise
 
 
 def _download(api: Any, info: Any, repo: str, target: Path, progress: OnProgress) -> None:

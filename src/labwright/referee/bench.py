@@ -127,9 +127,7 @@ class Bench:
                 return known.report
         sealed = self._vault.open(request.benchmark_id)
         self._meter(request.study_id, request.benchmark_id, request.split, "gate", request.dataset.id)
-        report, kept = contamination.check(
-            request.dataset, sealed.items(request.split), request.split, request.on_hit, self._home
-        )
+        report, kept = contamination.check(request.dataset, sealed.items(request.split), request.split, request.on_hit)
         if kept is not None:
             self._record(request.study_id, DatasetRegistered(kept))
         self._record(request.study_id, GateChecked(request.benchmark_id, report))

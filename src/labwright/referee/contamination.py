@@ -7,7 +7,6 @@ comes back; where rows are dropped, the referee drops them itself, and the versi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Literal
 
 from labwright.contracts.research import DatasetVersion, GateReport, Hit
@@ -26,7 +25,7 @@ def template_share(items: Sequence[Item]) -> float:
 
 
 def check(
-    dataset: DatasetVersion, items: Sequence[Item], split: Split, on_hit: Literal["block", "drop"], home: Path
+    dataset: DatasetVersion, items: Sequence[Item], split: Split, on_hit: Literal["block", "drop"]
 ) -> tuple[GateReport, DatasetVersion | None]:
     """What the gate says, and the version without the rows that were dropped, where rows were."""
     rows: Sequence[Row] = load(dataset)
@@ -35,7 +34,7 @@ def check(
     kept = None
     if hit_rows and on_hit == "drop" and len(hit_rows) < len(rows):
         clean = [row for row in rows if row.number not in hit_rows]
-        kept = derive(clean, (dataset,), "gate", {"split": split, "dropped": len(hit_rows)}, home)
+        kept = derive(clean, parents=(dataset,), transform="gate", params={"split": split, "dropped": len(hit_rows)})
     action: Literal["pass", "block", "drop"] = "pass" if not hit_rows else "drop" if kept else "block"
     shown: tuple[Hit, ...] = tuple(hits[:_MOST_HITS_SHOWN]) if split == "dev" else ()
     report = GateReport(dataset.id, split, len(rows), len(hit_rows), action, shown, kept.id if kept else None)

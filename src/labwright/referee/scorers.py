@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 from typing import Protocol
 
 from labwright.contracts.research import ItemResult
 from labwright.contracts.specs import ScorerSpec
-from labwright.referee.pack import Item
+from labwright.referee.pack import Item, choice_index
 
-_NUMBER = re.compile(r"[-+−]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:\s*/\s*\d+(?:\.\d+)?)?(?:[eE][-+]?\d+)?\s*%?|[-+−]?\.\d+")
+_NUMBER = re.compile(
+    r"(?:(?<![\w.])[-+−])?"  # a sign, but not the dash of "10-12"
+    r"(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+)"  # 1,234.5  12  .5
+    r"(?:[eE][-+]?\d+)?(?:\s*/\s*\d+(?:\.\d+)?)?\s*%?"  # an exponent, a denominator, a percent sign
+)
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _LONGEST_OUTPUT = 20_000
 
@@ -34,7 +37,7 @@ class TextScorer:
         self._steps = [_NORMALISERS[name] for name in steps]
 
     def score(self, item: Item, output: str) -> ItemResult:
-        prediction = self._normalised(output)
+        prediction = self._normalised(output[:_LONGEST_OUTPUT])
         return _result(item, output, prediction, prediction == self._normalised(item.answer))
 
     def _normalised(self, text: str) -> str:
@@ -60,15 +63,25 @@ class RegexScorer:
 
 
 class NumericScorer:
-    """The last number in the output against the answer's, within a tolerance."""
+    """The last number in the output against the answer's, within a tolerance.
+
+    Where only one of the two is a percentage, "50 %" meets both "50" and "0.5": questions differ in what they ask for.
+    """
 
     def __init__(self, spec: ScorerSpec) -> None:
         self._tolerance = spec.tolerance
 
     def score(self, item: Item, output: str) -> ItemResult:
-        said, right = last_number(output), last_number(item.answer)
-        close = said is not None and right is not None and abs(said - right) <= self._tolerance
-        return _result(item, output, "" if said is None else f"{said:.12g}", close)
+        output = output[:_LONGEST_OUTPUT]
+        said, right = _last_number(output), _last_number(item.answer)
+        if said is None or right is None:
+            return _result(item, output, "" if said is None else f"{said[0]:.12g}", False)
+        close = abs(said[0] - right[0]) <= self._tolerance
+        if said[1] != right[1]:
+            close = (
+                close or abs(said[0] * (100 if said[1] else 1) - right[0] * (100 if right[1] else 1)) <= self._tolerance
+            )
+        return _result(item, output, f"{said[0]:.12g}", close)
 
 
 class ChoiceScorer:
@@ -98,35 +111,31 @@ def choose(choices: Sequence[str], log_likelihoods: Sequence[float], *, by_lengt
 
 def correct_choice(item: Item) -> str:
     """The right choice's text; the answer may be the text, its letter, or its index from 0."""
-    answer = item.answer.strip()
-    if item.answer in item.choices:
-        return item.answer
-    if len(answer) == 1 and answer.upper() in string.ascii_uppercase:
-        place = string.ascii_uppercase.index(answer.upper())
-    elif answer.isdigit():
-        place = int(answer)
-    else:
-        return item.answer
-    return item.choices[place] if place < len(item.choices) else item.answer
+    place = choice_index(item.answer, item.choices)
+    return item.answer if place is None else item.choices[place]
 
 
 def last_number(text: str) -> float | None:
-    """The last number in a text: thousands separators, signs, fractions and percents are read."""
-    matches = _NUMBER.findall(text[-_LONGEST_OUTPUT:])
-    if not matches:
+    """The last number in a text: thousands separators, signs, fractions, exponents and percents are read."""
+    found = _last_number(text)
+    return None if found is None else found[0]
+
+
+def _last_number(text: str) -> tuple[float, bool] | None:
+    """The number, and whether it was written as a percentage."""
+    word = None
+    for match in _NUMBER.finditer(text):
+        word = match.group()
+    if word is None:
         return None
-    word = matches[-1].replace(",", "").replace("−", "-").strip()
-    percent = word.endswith("%")
-    word = word.rstrip("% ")
+    word = word.replace(",", "").replace("−", "-").strip()
+    top, _, bottom = word.rstrip("% ").partition("/")
     try:
-        if "/" in word:
-            top, bottom = word.split("/")
-            value = float(Fraction(top.strip()) / Fraction(bottom.strip()))
-        else:
-            value = float(word)
+        value = float(top) / float(bottom or 1)
     except (ValueError, ZeroDivisionError, OverflowError):
         return None
-    return value / 100 if percent else value
+    percent = word.endswith("%")
+    return value / 100 if percent else value, percent
 
 
 def _result(item: Item, output: str, prediction: str, right: bool) -> ItemResult:

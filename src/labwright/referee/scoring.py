@@ -11,9 +11,9 @@ from labwright.contracts.generation import LikelihoodRequest
 from labwright.contracts.research import Comparison, Evaluation, Interval, ItemResult, Outcome, Verdict
 from labwright.contracts.specs import BenchmarkSpec
 from labwright.contracts.views import StudyView
-from labwright.referee import prompts
 from labwright.referee.generation import GenerationWorker
 from labwright.referee.pack import Item
+from labwright.referee.prompts import decoding_of, few_shot_prefix, item_prompt
 from labwright.referee.protocol import Judge, Rescored
 from labwright.referee.scorers import choose, scorer_for
 from labwright.referee.verdict import decide
@@ -31,24 +31,32 @@ def answer(
     on_progress: OnProgress,
 ) -> tuple[ItemResult, ...]:
     """Let the loaded model answer the items, and score what it says. The worker never sees an answer."""
-    worker.deadline, worker.on_progress = deadline, on_progress
-    prefix = prompts.shared_prefix(shots, spec.generation)
-    try:
-        if spec.scorer.kind == "choice":
-            outputs = _choices(worker, spec, items, prefix)
-        else:
-            asked = [item.prompt for item in items]
-            outputs = worker.generate(asked, prompts.decoding(spec.generation), shared_prefix=prefix)
-    finally:
-        worker.deadline, worker.on_progress = None, None
+    prefix = few_shot_prefix(shots, spec.generation)
+    if spec.scorer.kind == "choice":
+        outputs = _choices(worker, spec, items, prefix, deadline, on_progress)
+    else:
+        outputs = worker.generate(
+            [item_prompt(item, spec.generation) for item in items],
+            decoding_of(spec.generation),
+            shared_prefix=prefix,
+            deadline=deadline,
+            on_progress=on_progress,
+        )
     scorer = scorer_for(spec.scorer)
     return tuple(scorer.score(item, output) for item, output in zip(items, outputs, strict=True))
 
 
-def _choices(worker: GenerationWorker, spec: BenchmarkSpec, items: Sequence[Item], prefix: str) -> list[str]:
+def _choices(
+    worker: GenerationWorker,
+    spec: BenchmarkSpec,
+    items: Sequence[Item],
+    prefix: str,
+    deadline: float | None,
+    on_progress: OnProgress,
+) -> list[str]:
     """The most likely choice of each item; all choices go through the model in one request."""
-    requests = [LikelihoodRequest(item.prompt, f" {choice}") for item in items for choice in item.choices]
-    values = worker.log_likelihoods(requests, shared_prefix=prefix)
+    requests = [LikelihoodRequest(item_prompt(item, spec.generation), f" {choice}") for item in items for choice in item.choices]
+    values = worker.log_likelihoods(requests, shared_prefix=prefix, deadline=deadline, on_progress=on_progress)
     chosen, start = [], 0
     for item in items:
         end = start + len(item.choices)
@@ -88,6 +96,7 @@ def judge(
         retrains=[of(r) for r in request.retrains],
         incumbent_retrains=[of(r) for r in request.incumbent_retrains],
         few_shot=of(request.few_shot),
+        seeds=view.spec.search.retrain_seeds,
         sign=-1.0 if minimise else 1.0,
     )
     candidate = evaluations[request.candidate]
@@ -142,9 +151,7 @@ def rescored(spec: BenchmarkSpec, items: Sequence[Item], results: Sequence[ItemR
 # -- files of a bundle -------------------------------------------------------------------------------------------------
 
 
-def write_public_part(
-    folder: Path, spec: BenchmarkSpec, splits: Mapping[str, Sequence[Item]]
-) -> list[Path]:
+def write_public_part(folder: Path, spec: BenchmarkSpec, splits: Mapping[str, Sequence[Item]]) -> list[Path]:
     """Write the benchmark's spec and the given splits' items, one JSON object a line."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "spec.json").write_text(spec.model_dump_json(indent=2) + "\n")

@@ -26,6 +26,7 @@ from labwright.referee.pack import Item, Pack, make_items, read_items, read_pack
 
 _MANIFEST = "manifest.json"
 _EXPOSED = "exposed"
+_PARTS = ("shots", "dev", "test")
 _ITEMS: TypeAdapter[list[Item]] = TypeAdapter(list[Item])
 _RESULTS: TypeAdapter[list[ItemResult]] = TypeAdapter(list[ItemResult])
 
@@ -62,7 +63,7 @@ class Vault:
             SpecError, DataError: the pack is malformed; names file, line and field.
             BoundaryError: dev and test share items.
         """
-        pack = read_pack(source, self._sandbox)
+        pack = read_pack(source)
         benchmark_id = self._identity(pack)
         target = self._directory / benchmark_id
         if not target.exists():
@@ -86,12 +87,10 @@ class Vault:
                     where=str(folder),
                     cure="scores can no longer be trusted: restore the file from a backup, or seal the benchmark anew",
                 )
-        return Sealed(
-            benchmark_id,
-            BenchmarkSpec.model_validate_json((folder / "spec.json").read_text()),
-            *(tuple(_ITEMS.validate_json((folder / f"{n}.json").read_text())) for n in ("shots", "dev", "test")),
-            notes=(*manifest["notes"], *_lines(folder / _EXPOSED)),
-        )
+        shots, dev, test = (tuple(_ITEMS.validate_json((folder / f"{n}.json").read_text())) for n in _PARTS)
+        spec = BenchmarkSpec.model_validate_json((folder / "spec.json").read_text())
+        notes = (*manifest["notes"], *_lines(folder / _EXPOSED))
+        return Sealed(benchmark_id, spec, shots, dev, test, notes)
 
     def edited_since(self, benchmark_id: str, source: Path) -> tuple[str, ...]:
         """The names of the source's files that are no longer as they were when the pack was sealed."""

@@ -30,8 +30,8 @@ if __name__ == "__main__":  # before any library can print: from here on file de
     REPLIES = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
 
-import torch  # noqa: E402
-from transformers import (  # noqa: E402
+import torch
+from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -39,7 +39,7 @@ from transformers import (  # noqa: E402
     DynamicCache,
     GenerationConfig,
 )
-from transformers.cache_utils import DynamicLayer  # noqa: E402
+from transformers.cache_utils import DynamicLayer
 
 Progress = Callable[[int, int], None]
 LEAST_PREFIX = 4  # fewer shared tokens than this are not worth a separate pass
@@ -72,6 +72,8 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]
 
     def __init__(self, room: int) -> None:
         super().__init__()
+        self.keys: Any
+        self.values: Any
         self._room = room
         self._buffers: tuple[Any, Any] | None = None
         self._seen: Any = None  # what `keys` was when the buffer last held it; anything else is a row selection
@@ -181,6 +183,8 @@ class LoadedModel:
     # --- text to tokens ---
 
     def _tokens(self, texts: Sequence[str], *, chat: bool = False) -> list[list[int]]:
+        if not texts:
+            return []
         if chat:
             texts = [
                 self.tokenizer.apply_chat_template(
@@ -196,7 +200,7 @@ class LoadedModel:
         """Run the tokens all rows start with; whole texts were tokenised, so no boundary can be wrong."""
         if len(rows) < 2:
             return Prefix()
-        shared = os.path.commonprefix([list(row[:-1]) for row in (min(rows), max(rows))])
+        shared = list(rows[0][: min(_shared(rows[0], row[:-1]) for row in rows)])
         if len(shared) < LEAST_PREFIX:
             return Prefix()
         cache = DynamicCache(config=self.model.config)
@@ -314,7 +318,7 @@ class LoadedModel:
         groups: dict[tuple[int, ...], Group] = {}
         for index, ((prompt, _), tokens) in enumerate(zip(requests, whole, strict=True)):
             # Where a token straddles the boundary it counts as part of the continuation.
-            start = max(1, len(os.path.commonprefix([heads[prefix + prompt], tokens])))
+            start = max(1, _shared(heads[prefix + prompt], tokens))
             head = tuple(tokens[:start])
             groups.setdefault(head, Group(head)).tails[index] = tokens[start:]
         order = sorted(groups.values(), key=lambda group: len(group.head), reverse=True)
@@ -405,6 +409,12 @@ def _base_generation_config(config_dir: str, config: Any) -> Any:
     return GenerationConfig.from_model_config(config)
 
 
+def _shared(first: Sequence[int], second: Sequence[int]) -> int:
+    """How many tokens two rows have in common at their start."""
+    pairs = enumerate(zip(first, second, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(first), len(second)))
+
+
 def _must_be_finite(logits: Any) -> None:
     if not math.isfinite(float(logits.sum(dtype=torch.float64))):  # one pass, no copy
         raise DeadModelError
@@ -434,7 +444,7 @@ class Worker:
             request = json.loads(line)
             try:
                 self._send(request, ok=True, **self._answer(request))
-            except (WorkerError, OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+            except (WorkerError, OSError, ValueError, RuntimeError, LookupError, TypeError) as error:
                 what = str(error) if isinstance(error, WorkerError) else f"{type(error).__name__}: {error}"
                 self._send(request, ok=False, error=what[:2000])
 

@@ -1,11 +1,21 @@
 """Statistics as pure functions: intervals, paired comparison, multiplicity, and the noise floor of training seeds.
 
 Floor 1: it knows scores and nothing of models, so what it says can be checked against scipy and statsmodels.
+Everything that draws at random takes a seed, so the same scores always give the same numbers.
 """
 
-from labwright.stats.intervals import bootstrap_mean, wilson
+from labwright.stats.intervals import bootstrap_mean, mean_interval, wilson
 from labwright.stats.multiplicity import holm
 from labwright.stats.noise import noise_floor
-from labwright.stats.paired import compare_paired, mcnemar_exact
+from labwright.stats.paired import compare_paired, mcnemar_exact, sign_flip
 
-__all__ = ["bootstrap_mean", "compare_paired", "holm", "mcnemar_exact", "noise_floor", "wilson"]
+__all__ = [
+    "bootstrap_mean",
+    "compare_paired",
+    "holm",
+    "mcnemar_exact",
+    "mean_interval",
+    "noise_floor",
+    "sign_flip",
+    "wilson",
+]

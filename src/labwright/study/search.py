@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import random
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from labwright.contracts.researchers import Candidate, Strategy
 from labwright.contracts.specs import StudySpec
 
 _RESERVED = ("max_steps", "seed", "format")
+_POOL = 1000  # combinations that are looked at where there are too many for all
 
 
 class GridStrategy:
@@ -38,7 +38,7 @@ class HalvingStrategy(GridStrategy):
 
     def survivors(self, rung: int, scores: Sequence[tuple[str, float]]) -> Sequence[str]:  # noqa: ARG002
         """The best `keep` of them, at least one; ties go to the earlier trial."""
-        return _ranked(scores)[: max(1, math.ceil(len(scores) * self._keep))]
+        return _ranked(scores)[: max(1, math.ceil(round(len(scores) * self._keep, 9)))]  # 100 × 0.07 is 7
 
 
 def strategy_for(spec: StudySpec) -> Strategy:
@@ -63,19 +63,45 @@ def strategy_for(spec: StudySpec) -> Strategy:
 
 def _combinations(spec: StudySpec) -> tuple[tuple[Candidate, ...], str]:
     """The candidates, and a remark where there are more combinations than trials."""
-    names = [n for n in spec.search.vary if n != "data"]
-    datasets = [str(d) for d in spec.search.vary.get("data", (spec.data[0].name,))]
-    values = [spec.search.vary[n] for n in names]
-    found = [
-        Candidate(tuple(zip(names, chosen, strict=True)), dataset)
-        for dataset, *chosen in itertools.product(datasets, *values)
-    ]
-    if len(found) <= spec.search.trials:
-        return tuple(found), ""
-    rest = random.Random(spec.seed).sample(range(1, len(found)), spec.search.trials - 1)
-    chosen = [found[i] for i in (0, *sorted(rest))]
-    return tuple(chosen), f"{spec.search.trials} of {len(found)} combinations were drawn with seed {spec.seed}"
+    axes = [("data", tuple(spec.search.vary.get("data", (spec.data[0].name,))))]
+    axes += [(name, values) for name, values in spec.search.vary.items() if name != "data"]
+    axes = [(name, tuple(v for n, v in enumerate(values) if v not in values[:n])) for name, values in axes]
+    sizes = [len(values) for _, values in axes]
+    count, trials = math.prod(sizes), spec.search.trials
+    places = list(range(count)) if count <= trials else _spread(sizes, trials, spec.seed)
+    note = "" if count <= trials else f"{trials} of {count} combinations were drawn evenly with seed {spec.seed}"
+    return tuple(_candidate(axes, _digits(place, sizes)) for place in places), note
+
+
+def _candidate(axes: Sequence[tuple[str, Sequence[object]]], digits: Sequence[int]) -> Candidate:
+    (_, dataset), *params = [(name, values[digit]) for (name, values), digit in zip(axes, digits, strict=True)]
+    return Candidate(tuple(params), str(dataset))
+
+
+def _digits(place: int, sizes: Sequence[int]) -> tuple[int, ...]:
+    """Which value of each name the combination at this place has; the last name changes fastest."""
+    digits = []
+    for size in reversed(sizes):
+        place, digit = divmod(place, size)
+        digits.append(digit)
+    return tuple(reversed(digits))
+
+
+def _spread(sizes: Sequence[int], trials: int, seed: int) -> list[int]:
+    """Places of combinations in which every value occurs about equally often; the first one is always among them."""
+    dice = random.Random(seed)
+    count = math.prod(sizes)
+    pool = [0, *dice.sample(range(1, count), min(count - 1, max(_POOL, trials)))]
+    used = [[0] * size for size in sizes]
+    chosen: list[int] = []
+    for _ in range(trials):
+        place = min(pool, key=lambda p: sum(u[d] for u, d in zip(used, _digits(p, sizes), strict=True)))
+        pool.remove(place)
+        chosen.append(place)
+        for uses, digit in zip(used, _digits(place, sizes), strict=True):
+            uses[digit] += 1
+    return sorted(chosen)
 
 
 def _ranked(scores: Sequence[tuple[str, float]]) -> list[str]:
-    return [trial for trial, _ in sorted(scores, key=lambda s: -s[1])]
+    return [trial for trial, _ in sorted(scores, key=lambda s: math.inf if math.isnan(s[1]) else -s[1])]

@@ -4,8 +4,18 @@ It reads what the run writes and trusts none of it further than arithmetic goes;
 training script can silence it.
 """
 
-from labwright.watch.rules import RULES, Rule
+from labwright.watch.rules import RULES, Divergence, NotFinite, Overfit, Plateau, Rule, Stall
 from labwright.watch.tailer import Tailer
 from labwright.watch.watchdog import Watchdog
 
-__all__ = ["RULES", "Rule", "Tailer", "Watchdog"]
+__all__ = [
+    "RULES",
+    "Divergence",
+    "NotFinite",
+    "Overfit",
+    "Plateau",
+    "Rule",
+    "Stall",
+    "Tailer",
+    "Watchdog",
+]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 from labwright.contracts.compute import MetricPoint
 
-_MOST_BYTES_A_READ = 8 << 20
+_LONGEST_LINE = 1 << 20  # a run is not trusted to end its lines
 
 
 class Tailer:
@@ -16,36 +17,52 @@ class Tailer:
     def __init__(self, path: Path, offset: int = 0) -> None:
         self._path = path
         self._offset = offset
+        self._at = 0.0
+        self._in_long_line = False
         self.bad_lines = 0
 
     def read(self) -> tuple[list[MetricPoint], int]:
         """The new points, and the byte offset up to which the file has been read.
 
-        Lines that are no JSON object with a `step` are counted in `bad_lines`. A file that became shorter was
-        truncated by a run that resumed from a checkpoint: it is read again from the start.
+        `NaN` and `Infinity` are read as what they say. Lines that are no JSON object with a whole `step`, or are
+        longer than 1 MiB, are counted in `bad_lines`. A file that became shorter was written anew by a new attempt of
+        the run: it is read again from its start. A symbolic link is not followed: a run could point it anywhere.
         """
-        if not self._path.is_file() or self._path.is_symlink():
+        if self._path.is_symlink() or not self._path.is_file():
             return [], self._offset
         if self._path.stat().st_size < self._offset:
-            self._offset = 0
+            self._offset, self._at, self._in_long_line = 0, 0.0, False
+        points: list[MetricPoint] = []
         with self._path.open("rb") as file:
             file.seek(self._offset)
-            data = file.read(_MOST_BYTES_A_READ)
-        whole = data[: data.rfind(b"\n") + 1]
-        self._offset += len(whole)
-        points = [p for line in whole.splitlines() if (p := self._parse(line)) is not None]
+            while line := file.readline(_LONGEST_LINE):
+                ended = line.endswith(b"\n")
+                if not ended and len(line) < _LONGEST_LINE and not self._in_long_line:
+                    break  # the rest of it has not been written yet
+                self._offset += len(line)
+                if self._in_long_line or not ended:
+                    self.bad_lines += not self._in_long_line
+                    self._in_long_line = not ended
+                elif line.strip() and (point := self._parse(line)) is not None:
+                    points.append(point)
         return points, self._offset
 
     def _parse(self, line: bytes) -> MetricPoint | None:
+        """A point, or None for a line that is none. A line without a usable `time` has that of the line before."""
         try:
             entry = json.loads(line)
-            step, at = int(entry["step"]), float(entry.get("time", 0.0))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            step = entry["step"]
+            if isinstance(step, bool) or step != int(step):
+                raise ValueError("a step is a whole number")
+            numbers = {name: number for name, value in entry.items() if (number := _number(value)) is not None}
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             self.bad_lines += 1
             return None
-        numbers = {
-            name: float(value)
-            for name, value in entry.items()
-            if name not in ("step", "time") and isinstance(value, int | float) and not isinstance(value, bool)
-        }
-        return MetricPoint(step, at, numbers)
+        at = numbers.get("time", math.nan)
+        self._at = at if math.isfinite(at) else self._at
+        values = {name: number for name, number in numbers.items() if name not in ("step", "time")}
+        return MetricPoint(int(step), self._at, values)
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -1,4 +1,4 @@
-"""Rules over a live stream of metrics."""
+"""The watchdog of one run: asks every rule about every new point, in order."""
 
 from __future__ import annotations
 
@@ -6,34 +6,29 @@ from collections.abc import Sequence
 
 from labwright.contracts.compute import MetricPoint
 from labwright.contracts.research import Alert
+from labwright.watch.history import History
 from labwright.watch.rules import RULES, Rule
-
-_REMEMBERED = 5_000  # points; enough for every rule, and bounded for runs of a million steps
 
 
 class Watchdog:
-    """Asks every rule about every new point of one run, in order; each rule speaks at most once."""
+    """Each rule speaks at most once a run. Give it the run's points from the very first, also after a resume."""
 
     def __init__(self, run_id: str, rules: Sequence[Rule] = RULES) -> None:
         self._run_id = run_id
-        self._silent = list(rules)
-        self._points: list[MetricPoint] = []
+        self._waiting = list(rules)
+        self._history = History()
 
     def look(self, points: Sequence[MetricPoint], *, now: float | None = None) -> list[Alert]:
-        """The alerts that the new points raise; with none, only silence itself can raise one."""
+        """The alerts that the new points raise. Without any, silence can raise one, where `now` is given."""
+        self._history.listen(heard=bool(points), now=now)
         alerts: list[Alert] = []
         for point in points:
-            if self._points and point.step <= self._points[-1].step:
-                self._points = [p for p in self._points if p.step < point.step]  # the run resumed further back
-            self._points.append(point)
-            del self._points[:-_REMEMBERED]
-            alerts += self._ask(None)
-        if not points and self._points:
-            alerts += self._ask(now)
-        return alerts
+            self._history.add(point)
+            alerts += self._ask()
+        return alerts if points else self._ask()
 
-    def _ask(self, now: float | None) -> list[Alert]:
-        found = [(rule, alert) for rule in self._silent if (alert := rule.look(self._run_id, self._points, now))]
+    def _ask(self) -> list[Alert]:
+        found = [(rule, alert) for rule in self._waiting if (alert := rule.look(self._run_id, self._history))]
         for rule, _ in found:
-            self._silent.remove(rule)
+            self._waiting.remove(rule)
         return [alert for _, alert in found]

@@ -61,7 +61,10 @@ def _ask_a_person(name: str, opened: int) -> None:
         raise UsageError(
             "opening a sealed test needs a person at a terminal", where="--split test", cure="use --split dev"
         )
-    print(f"The test of {name} has been opened {opened} times in this lab. Each look makes it worth less.", file=sys.stderr)  # noqa: T201
+    print(
+        f"The test of {name} has been opened {opened} times in this lab. Each look makes it worth less.",
+        file=sys.stderr,
+    )  # noqa: T201
     if input("Open it? Type its name to go on: ").strip() != name:
         raise UsageError("the test stays sealed", where="--split test")
 

@@ -1,0 +1,316 @@
+"""Contamination: which training rows hold a benchmark item.
+
+Pure functions over items and rows. The engine uses them against `dev`, where the spans are shown; the referee uses the
+same against the sealed `test` and passes on a count. What keeps false alarms away (docs in DESIGN.md, data gate):
+
+- The template. A run of words that more than 5 % of a benchmark's items share is its template, and never counts.
+- Items with fewer than 8 words outside the template are compared only by exact normalised input and answer.
+- A reworded item counts only while its numbers stand: another number makes another problem.
+- A reworded item of fewer than 24 words counts only where its answer stands in the row too.
+
+Methods, in order; a row and an item are reported once, by the first that fires:
+
+exact       the row's prompt, or its whole text, is the item's input, character by character
+normalised  the item's words stand in the row without a gap (short items: input and answer)
+ngram       containment, after Brown et al. (2020, arXiv 2005.14165): half of the item's distinctive 8-grams anywhere in
+            the row, or 60 % of its distinctive 3-grams within a stretch twice its length (8-grams do not survive a few
+            changed words)
+minhash     near-duplicates in other order: MinHash over words (Broder, 1997), confirmed by their Jaccard similarity
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from labwright.contracts.research import Hit
+from labwright.data.folding import OPERATORS, Folded, find, fold, join
+from labwright.data.near import NearIndex, jaccard
+from labwright.data.rows import Row
+from labwright.data.template import Template
+
+Method = Literal["exact", "normalised", "ngram", "minhash"]
+Gram = tuple[str, ...]
+
+DISTINCTIVE_WORDS = 8
+LONG_GRAM = 8
+LONG_SHARE = 0.5
+SHORT_GRAM = 3
+SHORT_SHARE = 0.6
+SHORT_GRAMS_NEEDED = 6
+STRETCH = 2  # the 3-grams must stand within this many times the item's length
+NUMBERS_SHARE = 0.75
+ANSWER_NEEDED_BELOW = 24
+NEAR_SIMILARITY = 0.8
+LONGEST_SPAN = 240  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class BenchItem:
+    """One benchmark item, as the checks need it."""
+
+    id: str
+    input: str
+    answer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """An item, folded and taken apart."""
+
+    id: str
+    raw_input: str
+    input: Folded
+    answer: Gram
+    distinctive_words: int
+    long_grams: frozenset[Gram]
+    short_grams: frozenset[Gram]
+    numbers: frozenset[str]
+    words: frozenset[str]
+
+    @property
+    def is_short(self) -> bool:
+        return self.distinctive_words < DISTINCTIVE_WORDS
+
+
+@dataclass(frozen=True, slots=True)
+class _Folds:
+    """A row, folded once for all methods."""
+
+    row: Row
+    prompt: Folded
+    completion: Folded
+    whole: Folded
+
+    @property
+    def question(self) -> Folded:
+        """Where a question stands: the prompt, or in a plain text anywhere."""
+        return self.prompt if self.prompt.words else self.whole
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkIndex:
+    """A benchmark's items, indexed; build once, check any number of rows."""
+
+    items: tuple[_Item, ...]
+    template: Template
+    _raw: Mapping[str, tuple[int, ...]]
+    _anchors: Mapping[int, Mapping[Gram, tuple[tuple[int, int], ...]]]  # by width: gram -> (item, place in it)
+    _long: Mapping[Gram, tuple[int, ...]]
+    _short: Mapping[Gram, tuple[int, ...]]
+    _near: NearIndex
+
+    @classmethod
+    def build(cls, items: Sequence[BenchItem]) -> BenchmarkIndex:
+        """Fold the items, tell template from content, and index what is left. Items without input are left out."""
+        kept = [item for item in items if item.input.strip()]
+        inputs = [fold(item.input) for item in kept]
+        template = Template.of([folded.words for folded in inputs])
+        ready = tuple(_take_apart(*pair, template) for pair in zip(kept, inputs, strict=True))
+        raw: dict[str, list[int]] = defaultdict(list)
+        for number, item in enumerate(ready):
+            raw[item.raw_input].append(number)
+        long_items = [(number, item) for number, item in enumerate(ready) if not item.is_short]
+        near = NearIndex()
+        for number, item in long_items:
+            if len(item.words) >= DISTINCTIVE_WORDS:
+                near.add(number, item.words)
+        return cls(
+            items=ready,
+            template=template,
+            _raw={text: tuple(numbers) for text, numbers in raw.items()},
+            _anchors=_anchors(ready),
+            _long=_postings((number, item.long_grams) for number, item in long_items),
+            _short=_postings((number, item.short_grams) for number, item in long_items),
+            _near=near,
+        )
+
+    @property
+    def template_share(self) -> float:
+        """The share of the items' input words that are template."""
+        return self.template.share
+
+    def check(self, rows: Iterable[Row]) -> list[Hit]:
+        """Every row and item that belong together, in the rows' order; see the methods above."""
+        hits: list[Hit] = []
+        for row in rows:
+            prompt, completion = fold(row.prompt), fold(row.completion)
+            folds = _Folds(row, prompt, completion, join(prompt, completion))
+            found: dict[int, Hit] = {}
+            for number, hit in self._find(folds):
+                found.setdefault(number, hit)
+            hits.extend(found[number] for number in sorted(found))
+        return hits
+
+    def _find(self, folds: _Folds) -> Iterator[tuple[int, Hit]]:
+        yield from self._exact(folds)
+        yield from self._normalised(folds)
+        yield from self._contained(folds)
+        yield from self._reordered(folds)
+
+    def _exact(self, folds: _Folds) -> Iterator[tuple[int, Hit]]:
+        prompt, whole = folds.row.prompt.strip(), folds.row.text.strip()
+        for text in dict.fromkeys((prompt, whole)):
+            for number in self._raw.get(text, ()) if text else ():
+                item = self.items[number]
+                answered = text == prompt and find(item.answer, folds.completion.words) is not None
+                if not item.is_short or not item.answer or answered:
+                    yield number, self._hit(folds, number, "exact", 1.0, _shortened(text))
+
+    def _normalised(self, folds: _Folds) -> Iterator[tuple[int, Hit]]:
+        words = folds.whole.words
+        for width, anchors in self._anchors.items():
+            for place, gram in enumerate(_grams(words, width)):
+                for number, offset in anchors.get(gram, ()):
+                    start = place - offset
+                    end = self._match(folds, self.items[number], start)
+                    if end is not None:
+                        yield (
+                            number,
+                            self._hit(folds, number, "normalised", 1.0, _shortened(folds.whole.excerpt(start, end))),
+                        )
+
+    def _match(self, folds: _Folds, item: _Item, start: int) -> int | None:
+        """The end of the item in the row where its input starts at `start`; None where it does not stand there."""
+        words = folds.whole.words
+        end = start + len(item.input.words)
+        if start < 0 or words[start:end] != item.input.words or _goes_on(folds.whole, start - 1):
+            return None
+        if not item.is_short:
+            return None if _goes_on(folds.whole, end - 1) else end
+        after = end + len(item.answer)
+        if item.answer and words[end:after] == item.answer and not _goes_on(folds.whole, after - 1):
+            return after
+        return _match_with_completion(folds, item, start, end)
+
+    def _contained(self, folds: _Folds) -> Iterator[tuple[int, Hit]]:
+        words = folds.whole.words
+        for postings, width, needed in (
+            (self._long, LONG_GRAM, LONG_SHARE),
+            (self._short, SHORT_GRAM, SHORT_SHARE),
+        ):
+            present = set(_grams(words, width)) & postings.keys() if postings else set()
+            counts = Counter(number for gram in present for number in postings[gram])
+            for number, count in counts.items():
+                item = self.items[number]
+                grams = item.long_grams if width == LONG_GRAM else item.short_grams
+                if count / len(grams) < needed or (width == SHORT_GRAM and len(grams) < SHORT_GRAMS_NEEDED):
+                    continue
+                stretch = len(words) if width == LONG_GRAM else STRETCH * len(item.input.words)
+                share, start, end = _densest(words, grams, width, stretch)
+                if share >= needed and _confirmed(item, folds):
+                    yield number, self._hit(folds, number, "ngram", share, _shortened(folds.whole.excerpt(start, end)))
+
+    def _reordered(self, folds: _Folds) -> Iterator[tuple[int, Hit]]:
+        words = self.template.rare(folds.question.words)
+        for number in self._near.candidates(words) if words else ():
+            item = self.items[number]
+            similarity = jaccard(item.words, words)
+            if similarity >= NEAR_SIMILARITY and _confirmed(item, folds):
+                span = _shortened(folds.question.excerpt(0, len(folds.question.words)))
+                yield number, self._hit(folds, number, "minhash", similarity, span)
+
+    def _hit(self, folds: _Folds, number: int, method: Method, similarity: float, span: str) -> Hit:
+        return Hit(folds.row.number, self.items[number].id, method, round(similarity, 3), span)
+
+
+def _take_apart(item: BenchItem, folded: Folded, template: Template) -> _Item:
+    words = folded.words
+    distinctive = [not covered for covered in template.covers(words)]
+    return _Item(
+        id=item.id,
+        raw_input=item.input.strip(),
+        input=folded,
+        answer=fold(item.answer).words,
+        distinctive_words=sum(distinctive),
+        long_grams=frozenset(g for g in _grams(words, LONG_GRAM) if not template.holds(g)),
+        short_grams=frozenset(g for g in _grams(words, SHORT_GRAM) if not template.holds(g)),
+        numbers=frozenset(word for word in words if word[0].isdigit()) - template.constants,
+        words=template.rare(words),
+    )
+
+
+def _anchors(items: Sequence[_Item]) -> dict[int, dict[Gram, tuple[tuple[int, int], ...]]]:
+    """Each item under its rarest gram, so that a row of the same template is compared with few items."""
+    counts: Counter[Gram] = Counter()
+    for item in items:  # an item without words (only invisible characters) has no anchor; `exact` may still find it
+        counts.update(set(_grams(item.input.words, min(SHORT_GRAM, len(item.input.words)))))
+    anchors: dict[int, dict[Gram, list[tuple[int, int]]]] = defaultdict(lambda: defaultdict(list))
+    for number, item in enumerate(items):
+        width = min(SHORT_GRAM, len(item.input.words))
+        if width == 0:
+            continue
+        place, gram = min(enumerate(_grams(item.input.words, width)), key=lambda found: (counts[found[1]], found[0]))
+        anchors[width][gram].append((number, place))
+    return {width: {gram: tuple(at) for gram, at in by_gram.items()} for width, by_gram in anchors.items()}
+
+
+def _postings(grams: Iterable[tuple[int, frozenset[Gram]]]) -> dict[Gram, tuple[int, ...]]:
+    lists: dict[Gram, list[int]] = defaultdict(list)
+    for number, members in grams:
+        for gram in members:
+            lists[gram].append(number)
+    return {gram: tuple(numbers) for gram, numbers in lists.items()}
+
+
+def _grams(words: Gram, width: int) -> Iterator[Gram]:
+    return zip(*(words[i:] for i in range(width)), strict=False)
+
+
+def _goes_on(folded: Folded, index: int) -> bool:
+    """Whether word `index` and the next belong to one expression or list of numbers, so a match must not end there."""
+    if index < 0 or index + 1 >= len(folded.words):
+        return False
+    word, following = folded.words[index], folded.words[index + 1]
+    if word in OPERATORS or following in OPERATORS:
+        return True
+    return word[-1].isdigit() and following[0].isdigit() and not folded.gap(index).strip(" ,")
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_SPAN else text[: LONGEST_SPAN - 1] + "…"
+
+
+def _match_with_completion(folds: _Folds, item: _Item, start: int, end: int) -> int | None:
+    """A short item whose input stands in the prompt, and whose answer the completion is or, after it, holds."""
+    prompt_words = len(folds.prompt.words)
+    if end > prompt_words or (end < prompt_words and _goes_on(folds.whole, end - 1)):
+        return None
+    if not item.answer:
+        return end if start == 0 and end == prompt_words else None
+    if folds.completion.words == item.answer:
+        return end
+    if end == prompt_words and find(item.answer, folds.completion.words) is not None:
+        return end
+    return None
+
+
+def _densest(words: Gram, grams: frozenset[Gram], width: int, stretch: int) -> tuple[float, int, int]:
+    """The stretch of words that holds most of the grams: their share, and where it starts and ends."""
+    places = [(place, gram) for place, gram in enumerate(_grams(words, width)) if gram in grams]
+    inside: Counter[Gram] = Counter()
+    best = (0, 0, 0)
+    left = 0
+    for place, gram in places:
+        inside[gram] += 1
+        while places[left][0] < place + width - stretch:
+            inside[places[left][1]] -= 1
+            if not inside[places[left][1]]:
+                del inside[places[left][1]]
+            left += 1
+        if len(inside) > best[0]:
+            best = (len(inside), places[left][0], place + width)
+    return best[0] / len(grams), best[1], best[2]
+
+
+def _confirmed(item: _Item, folds: _Folds) -> bool:
+    """Whether a reworded item is still that item: its numbers stand, and where it is brief its answer too."""
+    present = set(folds.whole.words)
+    if item.numbers and len(item.numbers & present) < NUMBERS_SHARE * len(item.numbers):
+        near_all = len(item.numbers) > 2 and len(item.numbers - present) == 1
+        if not near_all:
+            return False
+    brief = len(item.input.words) < ANSWER_NEEDED_BELOW
+    return not brief or not item.answer or find(item.answer, folds.whole.words) is not None
