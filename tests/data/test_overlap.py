@@ -11,9 +11,39 @@ from labwright.data.folding import normalise
 from labwright.data.overlap import BenchItem, BenchmarkIndex
 from labwright.data.rows import Row
 
-_NAMES = "Amara Bjorn Chidi Dalia Emre Farah Goran Hana Ivo Jun Kofi Leila Mateo Nadia Omar Priya".split()
-_THINGS = "marbles lanterns notebooks oranges ribbons tickets bricks candles melons postcards shells kites".split()
-_PLACES = "harbour market library orchard museum station bakery workshop garden theatre".split()
+_NAMES = [
+    "Amara",
+    "Bjorn",
+    "Chidi",
+    "Dalia",
+    "Emre",
+    "Farah",
+    "Goran",
+    "Hana",
+    "Ivo",
+    "Jun",
+    "Kofi",
+    "Leila",
+    "Mateo",
+    "Nadia",
+    "Omar",
+    "Priya",
+]
+_THINGS = [
+    "marbles",
+    "lanterns",
+    "notebooks",
+    "oranges",
+    "ribbons",
+    "tickets",
+    "bricks",
+    "candles",
+    "melons",
+    "postcards",
+    "shells",
+    "kites",
+]
+_PLACES = ["harbour", "market", "library", "orchard", "museum", "station", "bakery", "workshop", "garden", "theatre"]
 _LONG_INSTRUCTION = (
     "You are given a list of numbers. Sort the list in ascending order and answer with the sorted list only, "
     "without any other words, in the same format as the input, separated by commas and enclosed in brackets. "
@@ -41,11 +71,11 @@ def _problem(rng: random.Random, number: int) -> BenchItem:
     texts = [
         f"{who} carried {a} {thing} to the {place} early on Monday, and {friend} brought {b} more after lunch. By the "
         f"evening they had sold {c} of them for ${d} apiece. How many {thing} were left, and what had they earned?",
-        f"There are {a} boxes behind the {place}. Each box holds {b} {thing}, except for {c} boxes that {friend} filled "
+        f"There are {a} boxes behind the {place}. Each box holds {b} {thing}, except for {c} that {friend} filled "
         f"with {other} instead. If {who} takes {d} {thing} home, how many {thing} stay behind the {place}?",
         f"On a rainy day {friend} counted {a} {thing} while {who} counted {b} {other}. Later {c} visitors from the "
         f"{place} each took two {thing} and left {d} cents in a jar. How many cents are in the jar in the end?",
-        f"A {place} orders {thing} in crates of {a}. {who} unpacks {b} crates before noon and {friend} unpacks {c} crates "
+        f"A {place} orders {thing} in crates of {a}. {who} unpacks {b} crates before noon and {friend} unpacks {c} "
         f"after it, but {d} {thing} turn out to be broken. How many {thing} can the {place} put on its shelves?",
     ]
     return BenchItem(f"p{number}", texts[number % 4], str(a * b + c - d))
@@ -140,15 +170,13 @@ def test_all_twenty_planted_word_problems_are_found() -> None:
     assert all(hit.span for hit in hits)
 
 
-def test_a_problem_is_found_in_plain_text_with_its_words_in_another_order() -> None:
-    items = _problems(1, 200)
+def test_a_problem_is_found_in_plain_text_and_with_its_words_in_another_order() -> None:
+    items = _problems(1, 4)
     index = BenchmarkIndex.build(items)
-    sentences = items[0].input.split(". ")
-    turned = " ".join(reversed(" ".join(sentences).split()))
-    assert _found(index, [_row("", "Question: " + items[1].input + "\nAnswer: " + items[1].answer)]) == {
-        "p1": "normalised"
-    }
-    assert _found(index, [_row(turned, items[0].answer)]) == {"p0": "minhash"}
+    plain = _row("", f"Question: {items[1].input}\nAnswer: {items[1].answer}")
+    turned = _row(" ".join(reversed(items[0].input.split())), items[0].answer)
+    assert _found(index, [plain]) == {"p1": "normalised"}
+    assert _found(index, [turned]) == {"p0": "minhash"}
 
 
 def test_the_same_wording_with_other_numbers_is_another_problem() -> None:
@@ -168,6 +196,21 @@ def test_long_shared_instructions_raise_no_false_alarm() -> None:
     rows = [item(other, i) for i in range(2000)]
     assert index.template_share > 0.8
     assert index.check(_as_rows(rows)) == []
+
+
+def test_many_tasks_with_a_template_each_raise_no_false_alarm() -> None:
+    """Forty templates of 2.5 % each: none is common enough to be called the benchmark's template."""
+    rng = random.Random(9)
+    vocabulary = [f"{a}{b}{c}{d}" for a in "bdfgk" for b in "aeiou" for c in "lmnprst" for d in ("a", "on", "ix")]
+    tasks = [" ".join(rng.choices(vocabulary, k=30)) for _ in range(40)]
+
+    def item(name: str) -> BenchItem:
+        return BenchItem(name, f"{rng.choice(tasks)} {' '.join(rng.choices(vocabulary, k=4))}", rng.choice(vocabulary))
+
+    items, others = [item(f"i{n}") for n in range(400)], [item(f"o{n}") for n in range(1000)]
+    index = BenchmarkIndex.build(items)
+    assert index.check(_as_rows(others)) == []
+    assert {"i0", "i1", "i2"} <= _found(index, [_row("So: " + i.input, i.answer) for i in items[:3]]).keys()
 
 
 def test_items_of_seven_distinctive_words_are_compared_exactly_and_items_of_eight_by_ngrams() -> None:

@@ -146,9 +146,7 @@ class SimulatedStudy:
         self.now += 10.0 + steps
         for alert in learnt.alerts:
             self._record(AlertRaised(alert))
-        self._record(
-            RunEnded(run.id, learnt.state, learnt.reason, 0, started, self.now, 1, "enforced", run.max_steps)
-        )
+        self._record(RunEnded(run.id, learnt.state, learnt.reason, 0, started, self.now, 1, "enforced", run.max_steps))
         if learnt.state is RunState.SUCCEEDED:
             self.now += 5.0
             self._evaluate(run.id, "zero_shot", learnt.score)

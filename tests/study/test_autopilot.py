@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.study.simulated import STUDY, Learnt, SimulatedStudy
 
 from labwright.contracts.research import Alert, Outcome, Run, RunPurpose, RunState, Trial, TrialKind
 from labwright.contracts.researchers import AskForVerdict, DiscardTrial, ProposeTrial, StartRun, Wait
 from labwright.contracts.specs import StudySpec
 from labwright.study.autopilot import Autopilot
-from tests.study.simulated import STUDY, Learnt, SimulatedStudy
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,7 @@ class TwoByTwo:
     def candidates(self):
         from labwright.contracts.researchers import Candidate  # noqa: PLC0415 - kept beside its only use
 
-        return [
-            Candidate((("learning_rate", rate),), data)
-            for data in ("sorted", "noisy")
-            for rate in (0.0003, 0.001)
-        ]
+        return [Candidate((("learning_rate", rate),), data) for data in ("sorted", "noisy") for rate in (0.0003, 0.001)]
 
     def survivors(self, rung, scores):
         return [trial for trial, _ in sorted(scores, key=lambda s: -s[1])[: self.keep]]

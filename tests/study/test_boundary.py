@@ -8,11 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.toys.toy_study import items, recipe_that_also, run_study, toy_lab, write_lines, write_study
 
 from labwright.compute.sandbox import Sandbox
 from labwright.contracts.research import Outcome, StudyState
 from labwright.contracts.views import StudyView
-from tests.toys.toy_study import items, recipe_that_also, run_study, toy_lab, write_lines, write_study
 
 needs_sandbox = pytest.mark.skipif(
     Sandbox("auto").boundary != "enforced", reason="bubblewrap does not work on this machine"

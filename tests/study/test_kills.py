@@ -13,12 +13,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.toys.toy_study import TOYS, toy_lab, write_study
 
 from labwright.contracts.events import EvaluationRecorded, RunQueued, StudyCreated, TrialProposed
 from labwright.contracts.research import StudyState
 from labwright.contracts.views import StudyView
 from labwright.study.spec import read_study
-from tests.toys.toy_study import TOYS, toy_lab, write_study
 
 KILLS = 20
 _DRIVER = """
@@ -71,7 +71,9 @@ def outcome(view: StudyView) -> dict[str, object]:
     return {
         "trials": [(t.id, t.change, dict(t.params), t.dataset) for t in view.trials],
         "runs": [(r.id, r.seed, r.max_steps, r.state) for r in view.runs],
-        "scores": sorted((e.subject, e.style, e.split, e.score.estimate, e.results_id) for e in view.evaluations if e.split == "dev"),
+        "scores": sorted(
+            (e.subject, e.style, e.split, e.score.estimate, e.results_id) for e in view.evaluations if e.split == "dev"
+        ),
         "verdicts": [(v.trial_id, v.outcome, v.comparison, v.threshold) for v in view.verdicts],
         "best": view.best.subject,
         "state": view.state,

@@ -50,7 +50,9 @@ def advance(state: dict, params: dict, quality: float) -> dict:
 
 def newest_state() -> dict | None:
     for folder in (RUN / "checkpoints", RUN / "inputs" / "checkpoint"):
-        files = list(folder.glob("checkpoint-*/state.json")) if folder.name == "checkpoints" else [folder / "state.json"]
+        files = (
+            list(folder.glob("checkpoint-*/state.json")) if folder.name == "checkpoints" else [folder / "state.json"]
+        )
         states = [json.loads(f.read_text()) for f in files if f.is_file()]
         if states:
             return max(states, key=lambda s: s["step"])
@@ -81,7 +83,14 @@ def write_adapter(skill: float) -> None:
         f"{name}.lora_B.weight": ((width, 1), [0.0] * width),
     }
     write_safetensors(RUN / "adapter" / "adapter_model.safetensors", tensors)
-    config = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "r": 1, "lora_alpha": 1, "target_modules": ["q_proj"], "bias": "none"}
+    config = {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "r": 1,
+        "lora_alpha": 1,
+        "target_modules": ["q_proj"],
+        "bias": "none",
+    }
     (RUN / "adapter" / "adapter_config.json").write_text(json.dumps(config))
 
 

@@ -36,7 +36,13 @@ def items(count: int, seed: int, low: int, high: int) -> list[dict[str, str]]:
         if numbers not in seen:
             seen.add(numbers)
             answer = " ".join(str(n) for n in sorted(numbers))
-            found.append({"id": f"i{len(found)}", "prompt": f"Sort ascending: {' '.join(map(str, numbers))} ->", "answer": answer})
+            found.append(
+                {
+                    "id": f"i{len(found)}",
+                    "prompt": f"Sort ascending: {' '.join(map(str, numbers))} ->",
+                    "answer": answer,
+                }
+            )
     return found
 
 

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from pydantic import JsonValue
+
 from labwright.contracts.research import RunPurpose, Trial
 from labwright.contracts.views import StudyView
 
@@ -78,7 +80,7 @@ class Researcher(Protocol):
 class Candidate:
     """A configuration that a strategy wants tried."""
 
-    params: tuple[tuple[str, object], ...]
+    params: tuple[tuple[str, JsonValue], ...]
     dataset: str
 
 

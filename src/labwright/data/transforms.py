@@ -53,7 +53,7 @@ def upsample(version: DatasetVersion, where: Callable[[Row], bool], factor: int,
     if not picked:
         raise DataError(f"no row is {label!r}", where=version.source, cure="choose a condition that some rows meet")
     repeated = [row for row in rows for _ in range(factor if row.number in picked else 1)]
-    params = {"where": label, "factor": factor, "picked": len(picked)}
+    params: Mapping[str, JsonValue] = {"where": label, "factor": factor, "picked": len(picked)}
     return derive(repeated, parents=(version,), transform="upsample", params=params)
 
 

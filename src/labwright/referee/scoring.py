@@ -55,7 +55,9 @@ def _choices(
     on_progress: OnProgress,
 ) -> list[str]:
     """The most likely choice of each item; all choices go through the model in one request."""
-    requests = [LikelihoodRequest(item_prompt(item, spec.generation), f" {choice}") for item in items for choice in item.choices]
+    requests = [
+        LikelihoodRequest(item_prompt(item, spec.generation), f" {choice}") for item in items for choice in item.choices
+    ]
     values = worker.log_likelihoods(requests, shared_prefix=prefix, deadline=deadline, on_progress=on_progress)
     chosen, start = [], 0
     for item in items:

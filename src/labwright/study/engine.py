@@ -111,7 +111,7 @@ class StudyEngine:
             parts.ledger,
             parts.backend,
             study_id,
-            hidden=(parts.home / "vault", self._source, self._pack_source(view)),
+            hidden=_outermost(parts.home / "vault", self._source, self._pack_source(view)),
             environment=parts.environment,
             gpus_per_run=parts.gpus_per_run,
             poll_s=parts.poll_s,
@@ -525,3 +525,8 @@ def _chain_recorded(view: StudyView, run: Run | None) -> bool:
             return False
         run = view.run(run.continues) if run.continues else None
     return True
+
+
+def _outermost(*paths: Path) -> tuple[Path, ...]:
+    """The paths that lie in none of the others: hiding a directory hides what is in it."""
+    return tuple(p for p in paths if not any(p != other and p.is_relative_to(other) for other in paths))

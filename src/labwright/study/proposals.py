@@ -17,7 +17,7 @@ _RATE = "learning_rate"
 
 def merged(view: StudyView, candidate: Candidate) -> dict[str, JsonValue]:
     """The recipe's fixed parameters with the candidate's over them."""
-    return {**view.spec.recipe.params, **dict(candidate.params)}  # type: ignore[dict-item]
+    return {**view.spec.recipe.params, **dict(candidate.params)}
 
 
 def exists(view: StudyView, candidate: Candidate) -> bool:

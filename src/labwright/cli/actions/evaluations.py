@@ -64,7 +64,7 @@ def _ask_a_person(name: str, opened: int) -> None:
     print(
         f"The test of {name} has been opened {opened} times in this lab. Each look makes it worth less.",
         file=sys.stderr,
-    )  # noqa: T201
+    )
     if input("Open it? Type its name to go on: ").strip() != name:
         raise UsageError("the test stays sealed", where="--split test")
 
