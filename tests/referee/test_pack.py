@@ -104,7 +104,7 @@ def test_a_file_that_is_no_spec_is_named(text: str, named: str, tmp_path: Path) 
 
 
 def test_a_directory_without_a_spec_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match="needs a benchmark.yaml"):
+    with pytest.raises(SpecError, match=r"needs a benchmark\.yaml"):
         read_pack(tmp_path)
 
 

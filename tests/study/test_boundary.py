@@ -59,7 +59,8 @@ def test_a_forged_result_is_ignored_and_named(tmp_path, tiny_model):
 def test_a_recipe_that_searches_for_the_vault_finds_no_item_and_is_named(tmp_path, tiny_model):
     statements = """
     import glob
-    for pattern in ("~/.labwright/vault/*/*", str(RUN.parents[3] / "vault" / "*" / "*"), str(RUN.parents[3] / "vault" / "*")):
+    vault = RUN.parents[3] / "vault"
+    for pattern in ("~/.labwright/vault/*/*", str(vault / "*" / "*"), str(vault / "*")):
         for path in glob.glob(os.path.expanduser(pattern)):
             print("FOUND", path, open(path).read()[:2000])
     """
@@ -99,7 +100,8 @@ def test_a_benchmark_that_is_edited_while_the_study_runs_still_scores_as_sealed(
 
 FOREIGN = {
     "weights of another shape": """
-    write_safetensors(RUN / "adapter" / "adapter_model.safetensors", {"base_model.model.lm_head.lora_A.weight": ((1, 3), [0.9] * 3)})
+    foreign = {"base_model.model.lm_head.lora_A.weight": ((1, 3), [0.9] * 3)}
+    write_safetensors(RUN / "adapter" / "adapter_model.safetensors", foreign)
     """,
     "a pickle": """
     import pickle
@@ -115,7 +117,8 @@ FOREIGN = {
     width = json.loads((RUN / "inputs" / "base_model" / "config.json").read_text())["hidden_size"]
     name = "base_model.model.model.layers.0.self_attn.q_proj"
     write_safetensors(RUN / "adapter" / "adapter_model.safetensors", {
-        f"{name}.lora_A.weight": ((1, width), [float("nan")] * width), f"{name}.lora_B.weight": ((width, 1), [0.0] * width)})
+        f"{name}.lora_A.weight": ((1, width), [float("nan")] * width),
+        f"{name}.lora_B.weight": ((width, 1), [0.0] * width)})
     """,
 }
 

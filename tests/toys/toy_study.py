@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,7 +23,7 @@ _CALL = 'if __name__ == "__main__":\n    main()\n'
 def recipe_that_also(attack: str, *, before: bool = False) -> str:
     """The toy recipe with statements added, at its end or before it starts."""
     call = _CALL.replace("    main()\n", "")
-    body = "\n".join(f"    {line}" for line in attack.strip().splitlines())
+    body = "\n".join(f"    {line}" for line in textwrap.dedent(attack).strip().splitlines())
     parts = [body, "    main()"] if before else ["    main()", body]
     return RECIPE.replace(_CALL, call + "\n".join(parts) + "\n")
 
@@ -49,7 +50,7 @@ def items(count: int, seed: int, low: int, high: int) -> list[dict[str, str]]:
 def write_study(
     folder: Path, base: Path, *, recipe: str = RECIPE, params: Mapping[str, object] | None = None, **changes: object
 ) -> Path:
-    """A study directory: 120 dev and 120 test items, clean and noisy data, a toy recipe. `changes` go into study.yaml."""
+    """A study: 120 dev and 120 test items, clean and noisy data, a toy recipe. `changes` go into study.yaml."""
     folder.mkdir(parents=True)
     benchmark = folder / "benchmark"
     benchmark.mkdir()

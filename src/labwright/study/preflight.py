@@ -78,7 +78,7 @@ def _time(view: StudyView, startup_s: float, step_s: float) -> Check:
     one = startup_s + view.spec.search.rungs[-1] * step_s + max(evaluations, default=0.0)
     needed_s = 2 * one + 3 * max(evaluations, default=0.0)
     left_s = view.budget.left_wall_clock_s
-    said = f"a step takes {step_s:.2f} s; one trial, its retrain and the test need about {needed_s:.0f} s of {left_s:.0f} s"
+    said = f"a step takes {step_s:.2f} s; a trial, its retrain and the test need {needed_s:.0f} s of {left_s:.0f} s"
     return Check("time", needed_s <= left_s, said, "raise budget.wall_clock, or lower search.rungs")
 
 

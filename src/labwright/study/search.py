@@ -6,6 +6,8 @@ import math
 import random
 from collections.abc import Sequence
 
+from pydantic import JsonValue
+
 from labwright.contracts.errors import SpecError
 from labwright.contracts.researchers import Candidate, Strategy
 from labwright.contracts.specs import StudySpec
@@ -73,7 +75,7 @@ def _combinations(spec: StudySpec) -> tuple[tuple[Candidate, ...], str]:
     return tuple(_candidate(axes, _digits(place, sizes)) for place in places), note
 
 
-def _candidate(axes: Sequence[tuple[str, Sequence[object]]], digits: Sequence[int]) -> Candidate:
+def _candidate(axes: Sequence[tuple[str, Sequence[JsonValue]]], digits: Sequence[int]) -> Candidate:
     (_, dataset), *params = [(name, values[digit]) for (name, values), digit in zip(axes, digits, strict=True)]
     return Candidate(tuple(params), str(dataset))
 

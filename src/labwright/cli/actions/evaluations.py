@@ -61,7 +61,7 @@ def _ask_a_person(name: str, opened: int) -> None:
         raise UsageError(
             "opening a sealed test needs a person at a terminal", where="--split test", cure="use --split dev"
         )
-    print(
+    print(  # noqa: T201
         f"The test of {name} has been opened {opened} times in this lab. Each look makes it worth less.",
         file=sys.stderr,
     )
