@@ -297,6 +297,8 @@ class LoadedModel:
         if not stops:
             return
         waiting = [row for row in rows if not row.done]
+        if not waiting:  # decoding no rows gives one empty text
+            return
         tails = self.tokenizer.batch_decode([row.made[-window:] for row in waiting], skip_special_tokens=True)
         for row, tail in zip(waiting, tails, strict=True):
             row.done = any(stop in tail for stop in stops)
