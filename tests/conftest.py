@@ -24,6 +24,7 @@ OPEN_WORK = (
     "test_custom_code_and_a_hostile_chat_template_beside_the_adapter_are_left_out_and_named",
     "test_weights_that_lack_a_tensor_are_refused",
     "test_a_model_of_nan_is_named_and_the_worker_lives_on",
+    "test_what_is_released_can_be_reserved_again",
     "test_kills.py",
 )
 
