@@ -19,12 +19,9 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 # Known to fail or never seen to pass yet: open work of issue 2, each to be mended and taken off this list.
 OPEN_WORK = (
-    "test_a_recipe_that_edits_the_benchmark_changes_nothing_and_is_named",
-    "test_a_benchmark_that_is_edited_while_the_study_runs_still_scores_as_sealed",
     "test_custom_code_and_a_hostile_chat_template_beside_the_adapter_are_left_out_and_named",
     "test_weights_that_lack_a_tensor_are_refused",
     "test_a_model_of_nan_is_named_and_the_worker_lives_on",
-    "test_what_is_released_can_be_reserved_again",
     "test_kills.py",
 )
 

@@ -12,8 +12,6 @@ from labwright.contracts.specs import StudySpec
 from labwright.guard import BudgetKeeper
 from labwright.ledger import Ledger
 
-START = time.time()
-
 
 @pytest.fixture
 def ledger(tmp_path):
@@ -26,19 +24,24 @@ def ledger(tmp_path):
             "budget": {"wall_clock": "100s", "runs": 3, "gpu_hours": 0.5, "usd": 2},
         }
     )
+    start = time.time()
     with Ledger.open(f"sqlite:///{tmp_path / 'lab.db'}") as ledger:
-        ledger.record("s", StudyCreated("s", "/s", "/d", spec.model_dump(mode="json")), at=START)
-        ledger.record("s", SessionStarted(1, "here", "autopilot"), at=START)
+        ledger.record("s", StudyCreated("s", "/s", "/d", spec.model_dump(mode="json")), at=start)
+        ledger.record("s", SessionStarted(1, "here", "autopilot"), at=start)
         yield ledger
 
 
-def keeper(ledger: Ledger, now: float = START) -> BudgetKeeper:
-    return BudgetKeeper(ledger, "s", now=lambda: now)
+def started(ledger: Ledger) -> float:
+    return next(iter(ledger.events("s"))).at
+
+
+def keeper(ledger: Ledger, after_s: float = 0.0) -> BudgetKeeper:
+    return BudgetKeeper(ledger, "s", now=lambda: started(ledger) + after_s)
 
 
 def test_a_run_that_would_pass_the_wall_clock_is_not_begun_and_the_error_says_what_is_left(ledger):
     with pytest.raises(BudgetError, match=r"needs 90s of wall_clock and 80s are left") as caught:
-        keeper(ledger, START + 20).reserve("r1", "search run", 90, 1)
+        keeper(ledger, after_s=20).reserve("r1", "search run", 90, 1)
     assert "budget.wall_clock" in caught.value.cure
 
 
@@ -63,7 +66,7 @@ def test_what_is_released_can_be_reserved_again(ledger):
     budget.reserve("r1", "run", 90, 3)
     budget.release("r1")
     budget.reserve("r2", "run", 90, 3)
-    assert ledger.study_view("s", now=START).budget.reserved_runs == 3
+    assert ledger.study_view("s", now=started(ledger)).budget.reserved_runs == 3
 
 
 def test_reserving_and_reconciling_twice_counts_once_also_from_another_process(ledger):
@@ -71,7 +74,7 @@ def test_reserving_and_reconciling_twice_counts_once_also_from_another_process(l
     keeper(ledger).reserve("r1", "run", 10, 1)
     keeper(ledger).reconcile("r1", wall_clock_s=8, runs=1)
     keeper(ledger).reconcile("r1", wall_clock_s=8, runs=1)
-    view = ledger.study_view("s", now=START).budget
+    view = ledger.study_view("s", now=started(ledger)).budget
     assert (view.used_runs, view.reserved_runs) == (1, 0)
 
 

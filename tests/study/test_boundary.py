@@ -61,7 +61,7 @@ def test_a_recipe_that_searches_for_the_vault_finds_no_item_and_is_named(tmp_pat
     import glob
     vault = RUN.parents[3] / "vault"
     for pattern in ("~/.labwright/vault/*/*", str(vault / "*" / "*"), str(vault / "*")):
-        for path in glob.glob(os.path.expanduser(pattern)):
+        for path in filter(os.path.isfile, glob.glob(os.path.expanduser(pattern))):
             print("FOUND", path, open(path).read()[:2000])
     """
     view = attack(tmp_path, tiny_model, statements)
@@ -73,13 +73,7 @@ def test_a_recipe_that_searches_for_the_vault_finds_no_item_and_is_named(tmp_pat
 @needs_sandbox
 def test_a_recipe_that_edits_the_benchmark_changes_nothing_and_is_named(tmp_path, tiny_model):
     dev = tmp_path / "study" / "benchmark" / "dev.jsonl"
-    statements = f"""
-    try:
-        open({str(dev)!r}, "w").write("")
-    except OSError as error:
-        print("refused", error)
-    """
-    view = attack(tmp_path, tiny_model, statements)
+    view = attack(tmp_path, tiny_model, f'open({str(dev)!r}, "w").write("")')
     assert len(dev.read_text().splitlines()) == 120
     assert "searched-vault" in kinds(view)
 
@@ -94,7 +88,7 @@ def test_a_benchmark_that_is_edited_while_the_study_runs_still_scores_as_sealed(
     lab = toy_lab(tmp_path / "home", sandbox="off")
     view = run_study(lab, folder)
     assert "tampered-benchmark" in kinds(view)
-    assert all(e.items == 120 for e in view.evaluations)
+    assert all(e.items == view.benchmark.dev_items > 0 for e in view.evaluations)
     assert all(e.boundary == "not enforced" for e in view.evaluations)
 
 

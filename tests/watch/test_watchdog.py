@@ -166,3 +166,10 @@ def test_thresholds_are_the_callers_to_change() -> None:
     watchdog.look([], now=0.0)
     assert [a.rule for a in watchdog.look([], now=6.0)] == ["stall"]
     assert len(RULES) == 5
+
+
+def test_a_run_that_continues_one_that_has_learnt_is_at_rest_and_not_stuck() -> None:
+    rest = [0.2 * (1 + random.Random(step).gauss(0, 0.05)) for step in range(48)]
+    later = [MetricPoint(12 + p.step, p.at + 3600, p.values) for p in points(rest)]
+    assert [a.rule for a in Watchdog("s.t1.r2").look(later)] == ["plateau"]
+    assert Watchdog("s.t1.r2", before=points(learning(12))).look(later) == []

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 from labwright.compute.environment import home_in, scrubbed
@@ -41,6 +43,7 @@ from labwright.contracts.research import RunState
 _START_TIMEOUT_S = 30.0
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from supervision.main import main; main(sys.argv[2])"
 _BAIT = ("test.jsonl", "dev.jsonl")  # what a decoy directory holds: the names one would look for
+_FOLDERS = 64  # of a hidden directory that its decoy shows
 
 
 class ProcessBackend:
@@ -214,21 +217,32 @@ class ProcessBackend:
         }
 
     def _decoys(self, order: RunOrder, directory: Path) -> dict[Path, Path]:
-        """Stand-ins for the hidden paths: an empty file for a file, a directory with bait for a directory."""
+        """Stand-ins for the hidden paths: an empty file for a file, its folders with bait for a directory."""
         if self._sandbox.boundary != "enforced":
             return {}
+        top = directory / FOLDER / DECOYS
+        shutil.rmtree(top, ignore_errors=True)  # an earlier attempt could write to its decoys
         made = {}
         for number, hidden in enumerate(order.hidden):
-            stand_in = directory / FOLDER / DECOYS / str(number)
+            stand_in = top / str(number)
             stand_in.parent.mkdir(exist_ok=True)
             if hidden.is_file():
                 stand_in.touch()
             else:
-                stand_in.mkdir(exist_ok=True)
-                for name in _BAIT:
-                    (stand_in / name).touch()
+                _lay_bait(hidden, stand_in)
             made[stand_in] = hidden
         return made
+
+
+def _lay_bait(hidden: Path, stand_in: Path) -> None:
+    """The upper folders of a hidden directory, with nothing in them but files that one would look for."""
+    stand_in.mkdir()
+    folders = [hidden, *islice((p for p in (*hidden.glob("*/"), *hidden.glob("*/*/")) if not p.is_symlink()), _FOLDERS)]
+    for folder in folders:
+        place = stand_in / folder.relative_to(hidden)
+        place.mkdir(parents=True, exist_ok=True)
+        for name in _BAIT:
+            (place / name).touch()
 
 
 def _settled(directory: Path) -> Recorded | None:

@@ -186,7 +186,7 @@ def _covers(hidden: Path, decoy: Path | None, bound: Mapping[Path, Path]) -> Ite
     for place in places:
         holds_bind = any(path != place and path.is_relative_to(place) for path in bound)
         if decoy is not None and not holds_bind and decoy.is_dir() == hidden.is_dir():
-            yield place, ["--ro-bind", str(decoy), str(place)]
+            yield place, ["--bind", str(decoy), str(place)]  # writable, so that a try to edit is seen as well
         elif visible:
             yield place, ["--tmpfs", str(place)] if hidden.is_dir() else ["--ro-bind", "/dev/null", str(place)]
 

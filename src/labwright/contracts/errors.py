@@ -17,6 +17,11 @@ Anything else is a defect of Labwright's own and crashes with its traceback.
 
 from __future__ import annotations
 
+import errno
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+
 
 class LabwrightError(Exception):
     """An error for a person: `what` was wrong, `where` (file, line, field), and the `cure`."""
@@ -77,3 +82,15 @@ class RefereeError(LabwrightError):
 
 class StorageError(LabwrightError):
     """The disk is full, or the ledger cannot be opened, read or written."""
+
+    @classmethod
+    def of(cls, error: OSError, where: str | None = None) -> StorageError | None:
+        """What the machine said, where that is a full disk or a place that may not be written; else None."""
+        place = str(error.filename) if error.filename else where
+        if error.errno in _FULL:
+            cure = "free some space there, then `labwright study resume`; what was recorded is kept"
+            return cls("the disk is full", where=place, cure=cure)
+        if error.errno in _REFUSED:
+            cure = "give this user the right to write there, or choose another place"
+            return cls(f"cannot be written: {error.strerror}", where=place, cure=cure)
+        return None

@@ -242,7 +242,7 @@ class Verdict:
     threshold: float | None = None  # the p-value that had to be beaten: 0.05 / K
     retrains: tuple[Comparison, ...] = ()
     noise_floor: float | None = None  # standard deviation over training seeds, in score units
-    retrains_wanted: int = 0  # fresh-seed retrains that must still be run before the referee can promote
+    retrains_wanted: int = 0  # fresh-seed retrains the referee must see in all, those already made included
 
 
 @dataclass(frozen=True, slots=True)

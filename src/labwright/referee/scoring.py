@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from labwright.contracts.generation import LikelihoodRequest
-from labwright.contracts.research import Comparison, Evaluation, Interval, ItemResult, Outcome, Verdict
+from labwright.contracts.research import BASE, Comparison, Evaluation, Interval, ItemResult, Outcome, Verdict
 from labwright.contracts.specs import BenchmarkSpec
 from labwright.contracts.views import StudyView
 from labwright.referee.generation import GenerationWorker
@@ -98,6 +98,7 @@ def judge(
         retrains=[of(r) for r in request.retrains],
         incumbent_retrains=[of(r) for r in request.incumbent_retrains],
         few_shot=of(request.few_shot),
+        incumbent_name=_name(evaluations[request.incumbent]),
         seeds=view.spec.search.retrain_seeds,
         sign=-1.0 if minimise else 1.0,
     )
@@ -116,6 +117,13 @@ def judge(
         noise_floor=decision.noise_floor,
         retrains_wanted=decision.retrains_wanted,
     )
+
+
+def _name(incumbent: Evaluation) -> str:
+    """How a reason calls the incumbent: its run, or which prompt the untrained base was given."""
+    if incumbent.subject != BASE:
+        return incumbent.subject.removeprefix(f"{incumbent.study_id}.")
+    return f"the {incumbent.style.replace('_', '-')} base"
 
 
 def _caution(evaluation: Evaluation) -> str:

@@ -128,7 +128,7 @@ class Autopilot:
         if rung == len(rungs) - 1 and rung > 0:
             needed_s += now.estimates.trial_s(rungs[rung])
         nothing_scored = not any(True for t in now.view.trials for _ in standing.scored_runs(now.view, t))
-        if not now.fits(needed_s) and not (nothing_scored and now.view.budget.left_runs > 0):
+        if not now.fits(needed_s) and not (nothing_scored and now.fits(0.0)):
             return None
         return StartRun(trial.id, RunPurpose.SEARCH, rungs[rung], continues.id if continues else None)
 

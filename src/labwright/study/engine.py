@@ -19,7 +19,6 @@ from labwright.contracts.compute import Backend
 from labwright.contracts.errors import BackendError, BoundaryError, LabwrightError, SpecError
 from labwright.contracts.events import (
     BaseResolved,
-    BestChanged,
     Event,
     IncidentFound,
     NoteTaken,
@@ -38,7 +37,6 @@ from labwright.contracts.research import (
     Outcome,
     Run,
     RunPurpose,
-    RunState,
     StudyState,
     Style,
     Verdict,
@@ -58,13 +56,12 @@ from labwright.guard import BudgetKeeper
 from labwright.ledger import Ledger
 from labwright.models import BaseModel
 from labwright.referee.client import RefereeClient
-from labwright.referee.protocol import CheckSource, Evaluate, Export, Gate, Judge, OpenTest, Seal
-from labwright.study import best as best_model
-from labwright.study import estimates, preflight, scriptaudit, selfreport, standing
+from labwright.study import disk, estimates, preflight, scriptaudit, selfreport, standing
 from labwright.study.datasets import gated_version, register_missing
 from labwright.study.execution import RunExecution, again
 from labwright.study.lock import study_lock
-from labwright.study.naming import evaluation_id, next_run_id, short, training_seed
+from labwright.study.naming import next_run_id, short, training_seed
+from labwright.study.refereeing import Refereeing, pack_source
 
 STOP_FILE = "stop"
 
@@ -97,21 +94,20 @@ class StudyEngine:
     def __init__(self, parts: EngineParts, study_id: str, *, wall_clock_s: float | None = None) -> None:
         self._parts = parts
         self._ledger = parts.ledger
-        self._referee = parts.referee
         self._id = study_id
         self._wall_clock_s = wall_clock_s
         self._stop_asked = False
-        self._ends_at = float("inf")
         view = self._view()
         self._directory = Path(view.directory)
         self._source = Path(view.source)
         self._researcher = parts.researcher_for(view.spec)
         self._budget = BudgetKeeper(parts.ledger, study_id)
+        self._refereeing = Refereeing(parts.referee, parts.ledger, study_id, view=self._view, show=self._show)
         self._execution = RunExecution(
             parts.ledger,
             parts.backend,
             study_id,
-            hidden=_outermost(parts.home / "vault", self._source, self._pack_source(view)),
+            hidden=_outermost(parts.home / "vault", self._source, pack_source(view)),
             environment=parts.environment,
             gpus_per_run=parts.gpus_per_run,
             poll_s=parts.poll_s,
@@ -129,11 +125,12 @@ class StudyEngine:
         """
         with study_lock(self._directory):
             (self._directory / STOP_FILE).unlink(missing_ok=True)
-            self._resolve_base()
-            self._record(SessionStarted(os.getpid(), socket.gethostname(), self._researcher.name))
-            self._ends_at = time.time() + self._view().budget.left_wall_clock_s
             try:
-                reason = self._phases()
+                with disk.reserved(self._directory):
+                    self._resolve_base()
+                    self._record(SessionStarted(os.getpid(), socket.gethostname(), self._researcher.name))
+                    self._refereeing.ends_at = time.time() + self._view().budget.left_wall_clock_s
+                    reason = self._phases()
                 self._end(StudyState.FINISHED, reason)
             except StudyStopped:
                 self._execution.cancel_all()
@@ -144,7 +141,7 @@ class StudyEngine:
                 self._end(StudyState.FAILED, error.one_line())
                 raise
             finally:
-                self._referee.close()
+                self._refereeing.close()
             return self._view()
 
     def _phases(self) -> str:
@@ -153,7 +150,7 @@ class StudyEngine:
         with self._phase("controls"):
             self._controls()
         with self._phase("gate"):
-            self._gate()
+            self._refereeing.gate()
         with self._phase("search"):
             reason = self._search()
         with self._phase("test"):
@@ -185,10 +182,7 @@ class StudyEngine:
     # -- the phases ----------------------------------------------------------------------------------------------------
 
     def _prepare(self) -> None:
-        view = self._view()
-        if view.benchmark is None:
-            self._doing("the referee seals the benchmark")
-            self._referee.seal(Seal(self._id, str(self._pack_source(view))))
+        self._refereeing.seal()
         register_missing(self._ledger, self._view(), self._parts.home)
 
     def _controls(self) -> None:
@@ -199,24 +193,7 @@ class StudyEngine:
         controls = [self._evaluate(BASE, style, "dev", None) for style in styles]
         if self._view().best is None:
             better = max(controls, key=lambda e: standing.oriented(view, e.score.estimate))
-            self._place_best(better, None)
-
-    def _gate(self) -> None:
-        """No run starts on data that has not been compared with dev and with the sealed test."""
-        for spec in self._view().spec.data:
-            for split in ("dev", "test"):
-                view = self._view()
-                version = gated_version(view, spec.name)
-                checked = {(g.report.dataset_id, g.report.split) for g in view.gates}
-                blocked = spec.name not in standing.usable_datasets(view)
-                done = (version.id, split) in checked or any(
-                    g.report.kept_dataset_id == version.id and g.report.split == split for g in view.gates
-                )
-                if blocked or done:
-                    continue
-                assert view.benchmark is not None
-                self._doing(f"data gate: {spec.name} against {split}")
-                self._referee.gate(Gate(self._id, view.benchmark.benchmark_id, version, split, view.spec.gate.on_hit))
+            self._refereeing.place_best(better, None)
 
     def _search(self) -> str:
         """Ask the researcher until it has nothing more to try."""
@@ -236,7 +213,8 @@ class StudyEngine:
                     run_id = runs[-1].id if runs else None
                     self._record(VerdictGiven(Verdict(self._id, trial_id, run_id, Outcome.DISCARD, why)))
                 case AskForVerdict():
-                    self._ask_for_verdict(view, decision)
+                    if self._refereeing.judge(decision).retrains_wanted:
+                        self._record(PhaseStarted("promotion"))
                 case Finish(reason):
                     self._record(NoteTaken(reason, about="why the search ended"))
                     return reason
@@ -250,9 +228,8 @@ class StudyEngine:
         if view.best.subject == BASE:
             self._note("no model was promoted, so the sealed test was not opened", "test")
             return
-        opening_id = f"{self._id}.test"
         run = view.run(view.best.subject)
-        self._referee.open_test(OpenTest(self._id, view.benchmark.benchmark_id, opening_id, (BASE, run.id)))
+        self._refereeing.open_test(run)
         self._evaluate(run.id, view.best.style, "test", run)
         if view.benchmark.few_shot:
             self._evaluate(BASE, "few_shot", "test", None)
@@ -263,7 +240,7 @@ class StudyEngine:
     def _settle(self, view: StudyView) -> bool:
         """Do the first thing that earlier decisions left to be done. False when nothing is."""
         for run in standing.open_runs(view):
-            if not self._execution.adopt(run):  # it was written down, and then this process or its machine died
+            if not self._execution.adopt(view, run):  # it was written down, and then this process or its machine died
                 self._launch(view, run)
                 return True
         interrupted = next((r for r in view.runs if standing.may_start_again(r)), None)
@@ -281,7 +258,7 @@ class StudyEngine:
         if promoted is not None and promoted.run_id and view.best and view.best.subject != promoted.run_id:
             evaluation = view.evaluation(promoted.run_id, "zero_shot", "dev")
             assert evaluation is not None
-            self._place_best(evaluation, view.run(promoted.run_id))
+            self._refereeing.place_best(evaluation, view.run(promoted.run_id))
             return True
         if len(standing.open_runs(view)) >= self._parts.parallel_runs:
             self._follow()
@@ -289,7 +266,7 @@ class StudyEngine:
         return False
 
     def _start_run(self, view: StudyView, decision: StartRun) -> None:
-        if view.preflight is None:
+        if view.preflight is None or not all(c.ok for c in view.preflight.checks):  # a failed one is made again
             self._preflight(view, decision.trial_id)
             return
         number = [t.id for t in view.trials].index(decision.trial_id) + 1
@@ -303,7 +280,9 @@ class StudyEngine:
             decision.continues,
         )
         steps = run.max_steps - (view.run(run.continues).max_steps if run.continues else 0)
-        self._budget.reserve(run.id, f"{run.purpose} run", estimates.measure(view).trial_s(steps), runs=1)
+        # A study's very first run may start with less than it needs: the recipe saves what it has at the deadline.
+        needed_s = min(estimates.measure(view).trial_s(steps), max(view.budget.left_wall_clock_s, 0.0))
+        self._budget.reserve(run.id, f"{run.purpose} run", needed_s, runs=1)
         self._execution.queue(run)
 
     def _new_run(
@@ -357,11 +336,11 @@ class StudyEngine:
             if not ended:
                 self._execution.wait()
         self._reconcile()
-        self._check_source()
+        self._refereeing.check_source()
 
     def _preflight(self, view: StudyView, trial_id: str) -> None:
         """A smoke run of two steps and a look at memory, disk and time, before the first trial is trained."""
-        smoke = next((r for r in view.runs_of(trial_id) if r.purpose is RunPurpose.SMOKE), None)
+        smoke = preflight.smoke_run(view, trial_id)
         if smoke is None:
             self._record(PhaseStarted("preflight"))
             run = self._new_run(view, trial_id, RunPurpose.SMOKE, 1, preflight.SMOKE_STEPS, None)
@@ -389,76 +368,9 @@ class StudyEngine:
         if incident is not None and incident.incident not in self._view().incidents:
             self._record(incident)
 
-    def _ask_for_verdict(self, view: StudyView, decision: AskForVerdict) -> None:
-        assert view.best is not None
-        trial = view.trial(decision.trial_id)
-        retrains = [standing.dev_evaluation(view, r) for r in standing.retrains(view, trial)]
-        incumbent_trial = view.trial(view.run(view.best.subject).trial_id) if view.best.subject != BASE else None
-        incumbents = standing.retrains(view, incumbent_trial) if incumbent_trial else ()
-        few_shot = view.evaluation(BASE, "few_shot", "dev") or view.evaluation(BASE, "zero_shot", "dev")
-        assert few_shot is not None
-        verdict = self._referee.judge(
-            Judge(
-                study_id=self._id,
-                trial_id=trial.id,
-                run_id=decision.run_id,
-                candidate=evaluation_id(self._id, decision.run_id, "zero_shot", "dev"),
-                incumbent=view.best.evaluation_id,
-                few_shot=few_shot.id,
-                comparisons_planned=view.spec.search.planned_comparisons,
-                retrains=tuple(e.id for e in retrains if e is not None),
-                incumbent_retrains=tuple(
-                    e.id for r in incumbents if (e := standing.dev_evaluation(view, r)) is not None
-                ),
-            )
-        )
-        if verdict.retrains_wanted:
-            self._record(PhaseStarted("promotion"))
-
-    # -- the referee ---------------------------------------------------------------------------------------------------
-
     def _evaluate(self, subject: str, style: Style, split: Split, run: Run | None) -> Evaluation:
-        """Ask the referee for a score, unless it has already given it."""
         self._heed_stop()
-        view = self._view()
-        known = view.evaluation(subject, style, split)
-        if known is not None:
-            return known
-        assert view.base is not None and view.benchmark is not None
-        label = f"the referee scores {short(self._id, subject)} ({style.replace('_', '-')}) on {split}"
-        started_at = time.time()
-        self._show(Activity(label=label, done=0, total=view.benchmark.dev_items, started_at=started_at))
-        request = Evaluate(
-            study_id=self._id,
-            evaluation_id=evaluation_id(self._id, subject, style, split),
-            benchmark_id=view.benchmark.benchmark_id,
-            subject=subject,
-            style=style,
-            split=split,
-            base=view.base.path,
-            base_id=view.base.model_id,
-            run=run,
-            chain_recorded=_chain_recorded(view, run),
-            deadline=self._ends_at + 20.0,
-        )
-        return self._referee.evaluate(
-            request,
-            lambda done, total: self._show(Activity(label=label, done=done, total=total, started_at=started_at)),
-        )
-
-    def _place_best(self, evaluation: Evaluation, run: Run | None) -> None:
-        view = self._view()
-        assert view.base is not None
-        self._doing("writing best/")
-        folder = best_model.folder_for(self._directory, evaluation)
-        exported = self._referee.export(Export(self._id, view.base.path, view.base.model_id, run, str(folder)))
-        link = best_model.place(self._directory, exported, evaluation)
-        self._record(BestChanged(evaluation.subject, evaluation.style, evaluation.id, str(link)))
-
-    def _check_source(self) -> None:
-        view = self._view()
-        assert view.benchmark is not None
-        self._referee.check_source(CheckSource(self._id, view.benchmark.benchmark_id, str(self._pack_source(view))))
+        return self._refereeing.evaluate(subject, style, split, run)
 
     # -- bookkeeping ---------------------------------------------------------------------------------------------------
 
@@ -512,19 +424,6 @@ class StudyEngine:
 
     def _doing(self, label: str) -> None:
         self._show(Activity(label=label, started_at=time.time()))
-
-    def _pack_source(self, view: StudyView) -> Path:
-        return (self._source / view.spec.benchmark).resolve()
-
-
-def _chain_recorded(view: StudyView, run: Run | None) -> bool:
-    """Whether a run and all it continues from are in the ledger, sandboxed, with hashed inputs."""
-    while run is not None:
-        known = view.run(run.id)
-        if known.boundary != "enforced" or not known.input_hashes or known.state is not RunState.SUCCEEDED:
-            return False
-        run = view.run(run.continues) if run.continues else None
-    return True
 
 
 def _outermost(*paths: Path) -> tuple[Path, ...]:

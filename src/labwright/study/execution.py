@@ -95,7 +95,7 @@ class RunExecution:
         )
         handle = self._backend.submit(order)
         self._ledger.record(self._study_id, RunStarted(run.id, handle.token, run.attempt))
-        self._follow_from_now(run, handle)
+        self._follow_from_now(view, run, handle)
 
     def _inputs(self, view: StudyView, run: Run, dataset: DatasetVersion) -> dict[str, Path]:
         assert view.base is not None
@@ -106,14 +106,14 @@ class RunExecution:
 
     # -- following -----------------------------------------------------------------------------------------------------
 
-    def adopt(self, run: Run) -> bool:
+    def adopt(self, view: StudyView, run: Run) -> bool:
         """Take up a run that an earlier process started. False where no trace of its start is found."""
         if run.id in self._live:
             return True
         handle = self._backend.reattach(run.id, Path(run.directory))
         if handle is None:
             return False
-        self._follow_from_now(run, handle)
+        self._follow_from_now(view, run, handle)
         return True
 
     def look(self, view: StudyView, on_activity: OnActivity) -> bool:
@@ -140,9 +140,9 @@ class RunExecution:
         for live in self._live.values():
             self._backend.cancel(live.handle)
 
-    def _follow_from_now(self, run: Run, handle: RunHandle) -> None:
-        metrics = Path(run.directory) / "metrics.jsonl"
-        self._live[run.id] = _Live(run, handle, Tailer(metrics), Watchdog(run.id), [])
+    def _follow_from_now(self, view: StudyView, run: Run, handle: RunHandle) -> None:
+        watchdog = Watchdog(run.id, before=_points_before(view, run))
+        self._live[run.id] = _Live(run, handle, Tailer(_metrics_of(run)), watchdog, [])
 
     def _read_metrics(self, view: StudyView, live: _Live) -> None:
         """New lines go to the curve index, the display and the watchdog, which may stop the run."""
@@ -194,6 +194,19 @@ class RunExecution:
         log.write_text(error.one_line() + "\n")
         ended = RunEnded(run.id, RunState.FAILED, "error", None, None, time.time(), None, "not enforced", None)
         self._ledger.record(self._study_id, ended)
+
+
+def _metrics_of(run: Run) -> Path:
+    return Path(run.directory) / "metrics.jsonl"
+
+
+def _points_before(view: StudyView, run: Run) -> list[MetricPoint]:
+    """The metrics of the runs that a run continues, from the first step on."""
+    points: list[MetricPoint] = []
+    while run.continues:
+        run = view.run(run.continues)
+        points = Tailer(_metrics_of(run)).read()[0] + points
+    return points
 
 
 def _incidents(run: Run, status: RunStatus) -> list[Incident]:

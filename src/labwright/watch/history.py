@@ -93,6 +93,11 @@ class History:
                 series.add(point.step, value)
         self.last = point
 
+    def pause(self) -> None:
+        """What follows is timed anew: between two runs lies more than a step."""
+        self.last = None
+        self.paces = array("d")
+
     def listen(self, *, heard: bool, now: float | None) -> None:
         """Note the time. Silence counts from what this process heard itself, so a resumed study starts from zero."""
         if now is None:

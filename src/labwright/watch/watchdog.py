@@ -11,12 +11,19 @@ from labwright.watch.rules import RULES, Rule
 
 
 class Watchdog:
-    """Each rule speaks at most once a run. Give it the run's points from the very first, also after a resume."""
+    """Each rule speaks at most once a run. Give it the run's points from the very first, also after a resume.
 
-    def __init__(self, run_id: str, rules: Sequence[Rule] = RULES) -> None:
+    A run that continues another stands on that one's curve (`before`): a loss that is low from its first step on has
+    been learnt, and is not stuck.
+    """
+
+    def __init__(self, run_id: str, rules: Sequence[Rule] = RULES, *, before: Sequence[MetricPoint] = ()) -> None:
         self._run_id = run_id
         self._waiting = list(rules)
         self._history = History()
+        for point in before:
+            self._history.add(point)
+        self._history.pause()
 
     def look(self, points: Sequence[MetricPoint], *, now: float | None = None) -> list[Alert]:
         """The alerts that the new points raise. Without any, silence can raise one, where `now` is given."""

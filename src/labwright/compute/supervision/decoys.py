@@ -1,7 +1,7 @@
 """Watches the decoys that stand for hidden paths: whoever opens one was looking for sealed items.
 
 A mount namespace does not hide an open from inotify, which watches the file itself. A plain look at the parent
-directory is no event; listing or opening the decoy is.
+directory is no event; listing or opening the decoy is, and so is opening anything in it to write.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ class Watch:
         if self.descriptor < 0:
             return
         for stand_in, stands_for in decoys.items():
-            watch = self._libc.inotify_add_watch(self.descriptor, os.fsencode(stand_in), _IN_OPEN)
-            self._names[watch] = stands_for
+            for folder, _, _ in [(stand_in, [], []), *os.walk(stand_in)]:
+                watch = self._libc.inotify_add_watch(self.descriptor, os.fsencode(folder), _IN_OPEN)
+                self._names[watch] = stands_for + folder.removeprefix(stand_in)
 
     def touched(self) -> tuple[str, ...]:
         """The hidden paths whose decoys have been opened so far."""
