@@ -30,6 +30,7 @@ from labwright.contracts.researchers import (
 from labwright.contracts.views import StudyView
 from labwright.study import proposals, standing
 from labwright.study.estimates import Estimates, measure
+from labwright.study.naming import short
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +120,15 @@ class Autopilot:
         return None
 
     def _start(self, now: _Situation, trial: Trial, rung: int) -> StartRun | None:
-        """The trial's run at this rung, where time allows it and, at the last rung, a retrain after it."""
+        """The trial's run at this rung, where time allows it and a retrain after it."""
         rungs = now.view.spec.search.rungs
         before = standing.search_runs(now.view, trial)
         continues = before[-1] if before else None
         steps = rungs[rung] - (continues.max_steps if continues else 0)
-        needed_s = now.estimates.trial_s(steps)
-        if rung == len(rungs) - 1 and rung > 0:
-            needed_s += now.estimates.trial_s(rungs[rung])
+        # With the time for a retrain of what it reaches: a model that cannot be confirmed cannot be promoted.
+        needed_s = now.estimates.trial_s(steps) + now.estimates.trial_s(rungs[rung])
         nothing_scored = not any(True for t in now.view.trials for _ in standing.scored_runs(now.view, t))
-        if not now.fits(needed_s) and not (nothing_scored and now.fits(0.0)):
+        if not now.fits(needed_s, runs=2) and not (nothing_scored and now.fits(0.0)):
             return None
         return StartRun(trial.id, RunPurpose.SEARCH, rungs[rung], continues.id if continues else None)
 
@@ -212,6 +212,11 @@ class Autopilot:
         if not view.trials:
             return "the gate let no training set through, so there was nothing to train on"
         left = f"{max(now.left_s, 0):.0f} s of trial time and {view.budget.left_runs} runs were left"
+        untrained = [t for t in view.trials if not view.runs_of(t.id) and not standing.is_given_up(view, t)]
+        if untrained:
+            named = ", ".join(short(view.id, t.id) for t in untrained)
+            needed = 2 * now.estimates.trial_s(view.spec.search.rungs[0])
+            return f"{named} could not be trained: a trial and its retrain need {needed:.0f} s and 2 runs; {left}"
         if now.extra_left <= 0:
             return f"every trial is decided and the extra trials are used up; {left}"
         if now.comparisons_left <= 0:
