@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -263,7 +264,8 @@ os.makedirs("checkpoints/1"); print("up", flush=True); time.sleep(60)
     wait_for(lambda: is_up(tmp_path / "run"))
     os.kill(supervisor_pid(tmp_path / "run"), signal.SIGKILL)
     wait_for(lambda: is_gone(supervisor_pid(tmp_path / "run")))
-    again = backend.submit(what)
+    assert backend.submit(what).token == first.token
+    again = backend.submit(replace(what, attempt=2))
     assert again.token != first.token
     assert ended(backend, again).state is RunState.SUCCEEDED
     assert log_of(backend, again) == ["up", "went on"]

@@ -25,7 +25,7 @@ class InstantBackend:
         self._script = script
 
     def submit(self, order: RunOrder) -> RunHandle:
-        """Run the script now; a directory whose run has ended is not run again.
+        """Run the script now; an attempt that has ended is not run again.
 
         Raises:
             BackendError: the script returned a status that is not final.
@@ -33,7 +33,7 @@ class InstantBackend:
         directory = lay_out(order)
         handle = RunHandle(self.name, order.run_id, directory, token="instant")
         earlier = read_status(directory)
-        if earlier is not None and not earlier.may_restart:
+        if earlier is not None and earlier.attempt >= order.attempt:
             return handle
         (directory / "log.txt").touch()
         status = self._script(order)
@@ -42,7 +42,7 @@ class InstantBackend:
                 f"the script returned the state {status.state}", where=order.run_id, cure="return an end"
             )
         for target in (directory / FOLDER / STATUS, directory / STATUS):
-            write_json(target, json.loads(json.dumps(asdict(status))))
+            write_json(target, {**json.loads(json.dumps(asdict(status))), "attempt": order.attempt})
         return handle
 
     def poll(self, handle: RunHandle) -> RunStatus:

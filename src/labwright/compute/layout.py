@@ -19,7 +19,6 @@ from pydantic import TypeAdapter
 from labwright.compute.supervision.records import FOLDER, STATUS, read_json
 from labwright.contracts.compute import RunOrder, RunStatus
 from labwright.contracts.errors import BackendError, LabwrightError, StorageError
-from labwright.contracts.research import RunState
 
 INPUTS: Final = "inputs"
 LOG: Final = "log.txt"
@@ -29,15 +28,10 @@ _STATUS = TypeAdapter(RunStatus)
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The final status that stands in a run directory."""
+    """The final status that stands in a run directory, and of which attempt it is."""
 
     status: RunStatus
-
-    @property
-    def may_restart(self) -> bool:
-        """Whether something outside the run ended it, so that submitting it again starts the next attempt."""
-        killed = self.status.state is RunState.FAILED and self.status.reason == "killed"
-        return killed or self.status.state is RunState.LOST
+    attempt: int
 
 
 def lay_out(order: RunOrder) -> Path:
@@ -94,7 +88,7 @@ def real_input(source: Path, hidden: tuple[Path, ...]) -> Path:
 def read_status(directory: Path) -> Recorded | None:
     """The final status, or None while there is none. Reads the backend's own record, which a run cannot forge."""
     record = read_json(directory / FOLDER / STATUS)
-    return None if record is None else Recorded(_STATUS.validate_python(record))
+    return None if record is None else Recorded(_STATUS.validate_python(record), int(str(record["attempt"])))
 
 
 def read_log(directory: Path, *, is_over: Callable[[], bool]) -> Iterator[str]:

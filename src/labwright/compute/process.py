@@ -78,9 +78,9 @@ class ProcessBackend:
     # -- the protocol --------------------------------------------------------------------------------------------------
 
     def submit(self, order: RunOrder) -> RunHandle:
-        """Start the run's supervisor, unless it lives or the run has ended; never starts a run twice.
+        """Start the run's supervisor, unless it lives or this attempt has ended; never starts an attempt twice.
 
-        A run that was lost or killed from outside starts again: its checkpoints stay, its log goes on.
+        At the next attempt checkpoints stay, and the log goes on.
 
         Raises:
             BackendError: more GPUs are wanted than there are, an input is missing, or the supervisor did not start.
@@ -101,7 +101,7 @@ class ProcessBackend:
         earlier = self.reattach(order.run_id, order.directory)
         if earlier is not None:
             recorded = _settled(earlier.directory)
-            if recorded is None or not recorded.may_restart:
+            if recorded is None or recorded.attempt >= order.attempt:
                 return earlier
         directory = lay_out(order)
         record = self._start(order, directory)
@@ -188,6 +188,7 @@ class ProcessBackend:
         slots = [f"gpu-{n}" for n in self.gpus] if wants_gpus else [f"cpu-{n}" for n in range(self._cpu_slots)]
         return Order(
             run_id=order.run_id,
+            attempt=order.attempt,
             directory=str(directory),
             command=command,
             environment=self._environment(order, directory),
@@ -270,6 +271,7 @@ def _settled(directory: Path) -> Recorded | None:
         "boundary": order.boundary,
         "left_behind": list(remains),
         "touched": [],
+        "attempt": order.attempt,
     }
     try:
         publish(directory / FOLDER, status, patience_s=0.0)

@@ -34,6 +34,7 @@ class RunOrder:
     inputs: Mapping[str, Path] = field(default_factory=dict)  # name under inputs/ -> real path, read-only
     environment: Mapping[str, str] = field(default_factory=dict)  # granted on top of the allow-list
     hidden: tuple[Path, ...] = ()  # must not be seen by the run, whatever else is mounted
+    attempt: int = 1  # a run that something outside it ended is submitted again with the next number
 
 
 @dataclass(frozen=True, slots=True)

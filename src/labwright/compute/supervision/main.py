@@ -81,6 +81,7 @@ class Supervision:
                 "boundary": self._order.boundary,
                 "left_behind": list(self._left.values()),
                 "touched": list(watch.touched()),
+                "attempt": self._order.attempt,
             },
         )
         queue.close()

@@ -33,6 +33,7 @@ class Order:
     """What the supervisor is told."""
 
     run_id: str
+    attempt: int
     directory: str
     command: list[str]
     environment: dict[str, str]
