@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from labwright.compute.environment import scrubbed
 from labwright.compute.process import ProcessBackend
 from labwright.compute.sandbox import Sandbox
-from labwright.config import Settings
+from labwright.config import Settings, read_settings
 from labwright.contracts.errors import UsageError
 from labwright.contracts.events import StudyCreated
 from labwright.contracts.progress import ProgressSink, SilentProgress
@@ -52,11 +52,9 @@ class Lab:
             spec = spec.model_copy(update={"budget": spec.budget.model_copy(update={"wall_clock": wall_clock_s})})
         name = _NOT_IN_A_NAME.sub("-", source.directory.name.lower()).strip("-") or "study"
         taken = {s.id for s in self.ledger.summaries()}
-        number = next(n for n in range(1, len(taken) + 2) if f"{name}-{n}" not in taken)
-        study_id = f"{name}-{number}"
-        directory = self.home / "studies" / study_id
-        directory.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source.directory / "study.yaml", directory / "study.yaml")
+        directory = _new_directory(self.home / "studies", name, taken)
+        study_id = directory.name
+        (directory / "study.yaml").write_text(source.text, encoding="utf-8")
         created = StudyCreated(name, str(source.directory), str(directory), spec.model_dump(mode="json"))
         self.ledger.record(study_id, created)
         return study_id
@@ -74,8 +72,7 @@ class Lab:
         Raises:
             UsageError: an unknown study, researcher or backend; the cure names the known ones.
         """
-        _check("researcher", researcher, RESEARCHERS)
-        _check("backend", backend, BACKENDS)
+        check_names(researcher, backend)
         environment = self._environment()
         process = ProcessBackend(self.home, self.sandbox, cpu_slots=self.settings.cpu_slots)
         parts = EngineParts(
@@ -113,16 +110,36 @@ def open_lab(settings: Settings | None = None) -> Lab:
     """The lab that the settings describe; its home is made when it does not exist.
 
     Raises:
+        UsageError: a variable of the environment holds what it cannot.
         StorageError: the home or the ledger cannot be opened.
     """
-    settings = settings or Settings()
+    settings = settings or read_settings()
     return Lab(settings, Ledger.open(settings.database_url), Sandbox(settings.sandbox))
+
+
+def _new_directory(studies: Path, name: str, taken: Collection[str]) -> Path:
+    """A directory that nobody else has: making it is what claims the number, so two studies may start at once."""
+    for number in count(1):
+        directory = studies / f"{name}-{number}"
+        if directory.name in taken:
+            continue
+        try:
+            directory.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return directory
+    raise AssertionError("numbers do not end")
 
 
 def _autopilot(spec: StudySpec) -> Researcher:
     return Autopilot(strategy_for(spec))
 
 
-def _check(what: str, name: str, known: tuple[str, ...]) -> None:
-    if name not in known:
-        raise UsageError(f"there is no {what} {name!r}", cure=f"use {' or '.join(known)}")
+def check_names(researcher: str, backend: str) -> None:
+    """Raise UsageError for a researcher or a backend that there is not; the cure names the known ones."""
+    for option, what, name, known in (
+        ("--model", "researcher", researcher, RESEARCHERS),
+        ("--backend", "backend", backend, BACKENDS),
+    ):
+        if name not in known:
+            raise UsageError(f"there is no {what} {name!r}", where=option, cure=f"use {' or '.join(known)}")

@@ -9,8 +9,10 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from labwright.contracts.errors import UsageError
 
 
 class Settings(BaseSettings):
@@ -41,3 +43,18 @@ class Settings(BaseSettings):
     def process_environment(self) -> dict[str, str]:
         """A copy of this process's environment, for those who build another process's from it."""
         return dict(os.environ)
+
+
+def read_settings() -> Settings:
+    """The settings as the environment gives them.
+
+    Raises:
+        UsageError: a variable holds what it cannot; names it.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        variable = f"LABWRIGHT_{'_'.join(str(part) for part in first['loc']).upper()}"
+        what = f"{first['input']!r} does not fit: {first['msg'][:1].lower()}{first['msg'][1:]}"
+        raise UsageError(what, where=variable, cure=f"correct or unset {variable}") from error

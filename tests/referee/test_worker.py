@@ -15,10 +15,11 @@ import pytest
 
 from labwright.compute.environment import scrubbed
 from labwright.compute.sandbox import Mounts, Sandbox
-from labwright.contracts.errors import BudgetError, RefereeError
+from labwright.contracts.errors import BudgetError, ModelError, RefereeError
 from labwright.contracts.generation import Decoding, LikelihoodRequest
 from labwright.referee import WORKER_SCRIPT
 from labwright.referee.generation import GenerationWorker
+from labwright.referee.identity import stage_adapter, stage_full
 
 SHOTS = "Sort ascending: 3 1 -> 1 3\nSort ascending: 9 4 -> 4 9\n"
 PROMPTS = [f"Sort ascending: {a} {b} ->" for a, b in ((5, 2), (77, 3), (123, 45), (8, 8), (1, 1000), (64, 2), (0, 9))]
@@ -123,7 +124,7 @@ def test_progress_is_told_in_batches(loaded: GenerationWorker) -> None:
 
 
 def test_a_prompt_that_does_not_fit_the_model_is_an_error_and_not_cut(loaded: GenerationWorker) -> None:
-    with pytest.raises(RefereeError, match="the model holds 256"):
+    with pytest.raises(ModelError, match="the model holds 256"):
         loaded.generate(["1 " * 200], GREEDY)
     assert loaded.generate(PROMPTS[:1], GREEDY)
 
@@ -166,12 +167,39 @@ def test_only_weights_are_taken_from_the_candidate(
     assert worker.generate(PROMPTS, GREEDY) == [generated(reference, prompt) for prompt in PROMPTS]
 
 
+def test_what_the_referee_stages_is_what_the_worker_loads(
+    worker: GenerationWorker, tiny_model: Path, tmp_path: Path, reference: tuple[Any, Any]
+) -> None:
+    from peft import LoraConfig, get_peft_model  # noqa: PLC0415 - heavy, and only here
+    from safetensors.torch import load_file, save_file  # noqa: PLC0415 - heavy, and only here
+    from transformers import AutoModelForCausalLM  # noqa: PLC0415 - heavy, and only here
+
+    full, adapter = tmp_path / "model", tmp_path / "adapter"
+    full.mkdir()
+    tensors = load_file(tiny_model / "model.safetensors")
+    names = sorted(tensors)
+    for number, part in enumerate((names[::2], names[1::2])):
+        save_file({name: tensors[name] for name in part}, full / f"part{number}.safetensors")
+    rank = {"r": 4, "rank_pattern": {"q_proj": 2}, "alpha_pattern": {"v_proj": 3}, "init_lora_weights": False}
+    settings = LoraConfig(**rank, target_modules="all-linear", task_type="CAUSAL_LM")
+    adapted = get_peft_model(AutoModelForCausalLM.from_pretrained(tiny_model), settings).eval()
+    adapted.save_pretrained(adapter)
+    for candidate, model in ((full, reference[0]), (adapter, adapted)):
+        into = tmp_path / f"staged-{candidate.name}"
+        into.mkdir()
+        staged = (stage_full if candidate is full else stage_adapter)(candidate, tiny_model, into)
+        assert [i.kind for i in staged.incidents] == (["no-change"] if candidate is full else [])
+        worker.load(tiny_model, staged.weights_dir, staged.adapter_dir)
+        got = worker.log_likelihoods([LikelihoodRequest(PROMPTS[0], " 2 5")])
+        assert got == pytest.approx([log_likelihood((model, reference[1]), PROMPTS[0], " 2 5")], abs=1e-3)
+
+
 def test_an_adapter_config_among_full_weights_is_refused(
     worker: GenerationWorker, tiny_model: Path, tmp_path: Path
 ) -> None:
     shutil.copy(tiny_model / "model.safetensors", tmp_path)
     (tmp_path / "adapter_config.json").write_text("{}")
-    with pytest.raises(RefereeError, match="applied unseen"):
+    with pytest.raises(ModelError, match="applied unseen"):
         worker.load(tiny_model, tmp_path)
 
 
@@ -181,7 +209,7 @@ def test_weights_that_lack_a_tensor_are_refused(worker: GenerationWorker, tiny_m
     tensors = load_file(tiny_model / "model.safetensors")
     tensors.pop("model.norm.weight")
     save_file(tensors, tmp_path / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(RefereeError, match="do not fit the base"):
+    with pytest.raises(ModelError, match="do not fit the base"):
         worker.load(tiny_model, tmp_path)
 
 
@@ -193,9 +221,9 @@ def test_a_model_of_nan_is_named_and_the_worker_lives_on(
     tensors = load_file(tiny_model / "model.safetensors")
     tensors["model.norm.weight"][0] = float("nan")
     save_file(tensors, tmp_path / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(RefereeError, match="logits are not finite"):
+    with pytest.raises(ModelError, match="logits are not finite"):
         worker.load(tiny_model, tmp_path)
-    with pytest.raises(RefereeError, match="no model is loaded"):
+    with pytest.raises(ModelError, match="no model is loaded"):
         worker.generate(PROMPTS, GREEDY)
     worker.load(tiny_model, tiny_model)
 

@@ -125,6 +125,15 @@ def test_foreign_weights_are_rejected_and_named(tmp_path, tiny_model, what):
     assert view.best.subject == "base"
 
 
+@pytest.mark.parametrize(("skill", "said"), [(-1.0, "not finite"), (-2.0, "out of memory")])
+def test_a_model_that_breaks_the_worker_costs_its_trial_and_not_the_study(tmp_path, tiny_model, skill, said):
+    view = attack(tmp_path, tiny_model, f"write_adapter({skill})")
+    (incident,) = view.incidents
+    assert incident.kind == "unusable-model" and said in incident.detail
+    assert [v.outcome for v in view.verdicts] == [Outcome.REJECT]
+    assert view.best.subject == "base"
+
+
 def test_custom_code_and_a_hostile_chat_template_beside_the_adapter_are_left_out_and_named(tmp_path, tiny_model):
     statements = """
     (RUN / "adapter" / "modeling_evil.py").write_text("raise SystemExit('ran')")
@@ -132,7 +141,7 @@ def test_custom_code_and_a_hostile_chat_template_beside_the_adapter_are_left_out
     (RUN / "adapter" / "tokenizer_config.json").write_text("{}")
     """
     view = attack(tmp_path, tiny_model, statements)
-    assert "ignored-files" in kinds(view)
+    assert "foreign-files" in kinds(view)
     assert {i.where for i in view.incidents} <= {r.id for r in view.runs}
     assert any(e.subject != "base" for e in view.evaluations)
 

@@ -13,20 +13,28 @@ from pathlib import Path
 
 import psutil
 import pytest
+import yaml
 from tests.toys.toy_study import TOYS, toy_lab, write_study
 
+from labwright.assemble import Lab, open_lab
+from labwright.config import Settings
 from labwright.contracts.events import EvaluationRecorded, RunQueued, StudyCreated, TrialProposed
 from labwright.contracts.research import StudyState
 from labwright.contracts.views import StudyView
 from labwright.study.spec import read_study
 
-KILLS = 20
+KILLS = 10  # a study; there are two
 _DRIVER = """
 import sys
-from tests.toys.toy_study import toy_lab
 from pathlib import Path
-toy_lab(Path(sys.argv[1])).engine(sys.argv[2]).run()
+from tests.study.test_kills import lab_of
+lab_of(Path(sys.argv[1]), real=sys.argv[3] == "real").engine(sys.argv[2]).run()
 """
+
+
+def lab_of(home: Path, *, real: bool) -> Lab:
+    """A lab of toys, or one with the generation worker that Labwright ships."""
+    return open_lab(Settings.model_validate({"home": home, "poll_s": 0.05})) if real else toy_lab(home)
 
 
 @dataclass
@@ -35,11 +43,12 @@ class KilledStudy:
 
     home: Path
     study_id: str
+    real: bool = False
 
     def start(self) -> subprocess.Popen[bytes]:
         root = TOYS.parent.parent
         env = {**os.environ, "PYTHONPATH": str(root)}
-        command = [sys.executable, "-c", _DRIVER, str(self.home), self.study_id]
+        command = [sys.executable, "-c", _DRIVER, str(self.home), self.study_id, "real" if self.real else "toy"]
         return subprocess.Popen(command, cwd=root, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
     def victim(self, engine: subprocess.Popen[bytes], which: str) -> psutil.Process | None:
@@ -49,7 +58,7 @@ class KilledStudy:
         mark = {"referee": "labwright.referee.process", "run": "recipe.py"}[which]
         for process in psutil.process_iter(["cmdline", "pid"]):
             words = " ".join(process.info["cmdline"] or ())
-            if mark in words and (which == "run" or str(self.home) or True) and self._is_ours(process):
+            if mark in words and self._is_ours(process):
                 return process
         return None
 
@@ -72,7 +81,9 @@ def outcome(view: StudyView) -> dict[str, object]:
         "trials": [(t.id, t.change, dict(t.params), t.dataset) for t in view.trials],
         "runs": [(r.id, r.seed, r.max_steps, r.state) for r in view.runs],
         "scores": sorted(
-            (e.subject, e.style, e.split, e.score.estimate, e.results_id) for e in view.evaluations if e.split == "dev"
+            (e.subject, e.style, e.split, e.score.estimate, e.results_id, e.model_id)
+            for e in view.evaluations
+            if e.split == "dev"
         ),
         "verdicts": [(v.trial_id, v.outcome, v.comparison, v.threshold) for v in view.verdicts],
         "best": view.best.subject,
@@ -80,26 +91,65 @@ def outcome(view: StudyView) -> dict[str, object]:
     }
 
 
-def test_twenty_kills_of_study_run_and_referee_change_nothing(tmp_path, tiny_model):
-    folder = write_study(tmp_path / "study", tiny_model, params={"step_s": 0.1})
-    calm = toy_lab(tmp_path / "calm")
-    undisturbed = calm.engine(calm.create_study(read_study(folder))).run()
-    calm.ledger.close()
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, tiny_model) -> Path:
+    return write_study(tmp_path_factory.mktemp("kills") / "study", tiny_model, params={"step_s": 0.25})
 
-    lab = toy_lab(tmp_path / "killed")
-    study = KilledStudy(tmp_path / "killed", lab.create_study(read_study(folder)))
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory, folder) -> StudyView:
+    lab = toy_lab(tmp_path_factory.mktemp("calm"))
+    with lab.ledger:
+        return lab.engine(lab.create_study(read_study(folder))).run()
+
+
+@pytest.mark.parametrize("seed", [7, 8])
+def test_kills_of_study_run_and_referee_at_random_moments_change_nothing(tmp_path, folder, undisturbed, seed):
+    study = killed_study(tmp_path / "home", folder)
+    killed = kill(study, random.Random(seed), KILLS, pause_s=(0.2, 1.5))
+    view = study.view()
+    assert view.state is StudyState.FINISHED
+    assert sum(killed.values()) == KILLS and all(killed.values()), killed
+    assert outcome(view) == outcome(undisturbed)
+    _nothing_was_done_twice(study)
+
+
+@pytest.mark.slow
+def test_a_kill_of_each_with_a_model_that_really_trains_changes_nothing(tmp_path, tiny_model):
+    search = {"rungs": [6], "trials": 1, "extra_trials": 0, "vary": {"learning_rate": [0.001]}}
+    recipe = {"name": "sft", "params": {"batch_size": 4, "save_steps": 2}}
+    folder = write_study(tmp_path / "study", tiny_model, search=search)
+    spec = yaml.safe_load((folder / "study.yaml").read_text())
+    (folder / "study.yaml").write_text(yaml.safe_dump({**spec, "recipe": recipe}))
+    calm = lab_of(tmp_path / "calm", real=True)
+    with calm.ledger:
+        undisturbed = calm.engine(calm.create_study(read_study(folder))).run()
+    study = killed_study(tmp_path / "home", folder, real=True)
+    killed = kill(study, random.Random(9), 3, pause_s=(6.0, 9.0))
+    view = study.view()
+    assert view.state is StudyState.FINISHED
+    assert killed == {"study": 1, "run": 1, "referee": 1}
+    assert outcome(view) == outcome(undisturbed)
+    _nothing_was_done_twice(study)
+
+
+def killed_study(home: Path, folder: Path, *, real: bool = False) -> KilledStudy:
+    lab = lab_of(home, real=real)
+    study = KilledStudy(home, lab.create_study(read_study(folder)), real)
     lab.ledger.close()
-    dice = random.Random(7)
+    return study
+
+
+def kill(study: KilledStudy, dice: random.Random, count: int, *, pause_s: tuple[float, float]) -> dict[str, int]:
+    """Run the study to its end, and kill the least killed of its processes this often on the way."""
     killed = {"study": 0, "run": 0, "referee": 0}
     engine = study.start()
     until = time.time() + 420
-    while sum(killed.values()) < KILLS and time.time() < until:
-        time.sleep(dice.uniform(0.2, 1.8))
-        if engine.poll() is not None:
-            break
-        which = min(killed, key=lambda k: (killed[k], dice.random()))
+    while sum(killed.values()) < count and time.time() < until and engine.poll() is None:
+        time.sleep(dice.uniform(*pause_s))
+        which = min(killed, key=lambda name: (killed[name], dice.random()))
         victim = study.victim(engine, which)
-        if victim is None:
+        if victim is None or engine.poll() is not None:
             continue
         victim.send_signal(signal.SIGKILL)
         killed[which] += 1
@@ -107,15 +157,8 @@ def test_twenty_kills_of_study_run_and_referee_change_nothing(tmp_path, tiny_mod
             engine.wait()
             engine = study.start()
     _, said = engine.communicate(timeout=300)
-    if study.view().state is not StudyState.FINISHED:
-        engine = study.start()
-        _, said = engine.communicate(timeout=300)
-    view = study.view()
-    assert view.state is StudyState.FINISHED, said.decode()[-2000:]
-    assert sum(killed.values()) == KILLS, killed
-    assert all(killed.values()), killed
-    assert outcome(view) == outcome(undisturbed)
-    _nothing_was_done_twice(study)
+    assert engine.returncode == 0, said.decode()[-2000:]
+    return killed
 
 
 def _nothing_was_done_twice(study: KilledStudy) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 BASE_SKILL = 0.05
 FEW_SHOT_BONUS = 0.05
+BREAKS_LOADING, KILLS_THE_WORKER = -1.0, -2.0
 PAUSE_S = 0.02
 
 
@@ -27,6 +28,10 @@ def main() -> None:
             adapter = request.get("adapter_dir")
             skill = read_skill(Path(adapter)) if adapter else BASE_SKILL
             reply["parameters"] = 1
+            if skill == BREAKS_LOADING:
+                reply = {"id": request["id"], "ok": False, "error": "the logits are not finite"}
+            elif skill == KILLS_THE_WORKER:
+                sys.exit("out of memory")
         elif request["op"] == "generate":
             bonus = FEW_SHOT_BONUS if request.get("shared_prefix") else 0.0
             reply["outputs"] = generate(request, skill + bonus)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 
 from hypothesis import given
@@ -87,6 +88,40 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     link = tmp_path / "metrics.jsonl"
     link.symlink_to(secret)
     assert Tailer(link).read() == ([], 0)
+
+
+def test_a_pipe_or_a_folder_is_not_waited_for_and_the_file_that_follows_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    tailer = Tailer(path)
+    os.mkfifo(path)
+    assert tailer.read() == ([], 0)
+    path.unlink()
+    path.mkdir()
+    assert tailer.read() == ([], 0)
+    path.rmdir()
+    append(path, '{"step": 1}\n')
+    assert [p.step for p in tailer.read()[0]] == [1]
+
+
+def test_a_file_that_becomes_a_link_is_not_read_on(tmp_path: Path) -> None:
+    path, secret = tmp_path / "metrics.jsonl", tmp_path / "secret"
+    append(path, '{"step": 1}\n')
+    append(secret, '{"step": 1}\n{"step": 2}\n')
+    tailer = Tailer(path)
+    _, offset = tailer.read()
+    path.unlink()
+    path.symlink_to(secret)
+    assert tailer.read() == ([], offset)
+
+
+def test_the_bad_lines_of_a_file_that_was_written_anew_count_once(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    append(path, 'nonsense\n{"step": 1}\n{"step": 2}\n')
+    tailer = Tailer(path)
+    tailer.read()
+    path.write_text('nonsense\n{"step": 1}\n')
+    tailer.read()
+    assert tailer.bad_lines == 1
 
 
 @given(cuts=st.lists(st.integers(0, 200), max_size=8))

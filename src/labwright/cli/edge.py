@@ -1,29 +1,55 @@
-"""The edge between commands and a person: errors of the tree become a message with its cure and an exit code."""
+"""The edge between commands and a person: errors of the tree become a message with its cure and an exit code.
+
+With `--json`, stdout carries exactly one JSON document, also for an error: `{"error": {type, what, where, cure}}`.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
-from labwright.contracts.errors import LabwrightError
+from labwright.contracts.errors import LabwrightError, StorageError
 
 INTERRUPTED = 130
 
 
-def act(load: Callable[[str], ModuleType], module: str, name: str, arguments: Sequence[Any]) -> int:
-    """Run an action and return the exit code: 0 done, 1 failed, 2 usage, 3 a ceiling was reached."""
+def act(
+    load: Callable[[str], ModuleType], module: str, name: str, arguments: Sequence[Any], as_json: bool = False
+) -> int:
+    """Run an action with its arguments and `as_json`. The exit code: 0 done, 1 failed, 2 usage, 3 a ceiling."""
     try:
-        code = getattr(load(module), name)(*arguments)
+        code = getattr(load(module), name)(*arguments, as_json)
+        sys.stdout.flush()
     except LabwrightError as error:
-        print(describe(error), file=sys.stderr)  # noqa: T201 - this is the surface
-        return error.exit_code
+        return _told(error, as_json)
+    except BrokenPipeError:  # whoever read the answer, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        meant = StorageError.of(error)
+        if meant is None:
+            raise
+        return _told(meant, as_json)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)  # noqa: T201
         return INTERRUPTED
     return int(code or 0)
+
+
+def _told(error: LabwrightError, as_json: bool) -> int:
+    show(error)
+    if as_json:
+        print_json(error_document(type(error).__name__, error.what, error.where, error.cure))
+    return error.exit_code
+
+
+def show(error: LabwrightError) -> None:
+    """The error on stderr."""
+    print(describe(error), file=sys.stderr)  # noqa: T201 - this is the surface
 
 
 def describe(error: LabwrightError) -> str:
@@ -34,6 +60,13 @@ def describe(error: LabwrightError) -> str:
     if error.cure:
         lines.append(f"  cure:  {error.cure}")
     return "\n".join(lines)
+
+
+def error_document(
+    kind: str, what: str, where: str | None = None, cure: str | None = None
+) -> dict[str, dict[str, str | None]]:
+    """What `--json` prints for an error."""
+    return {"error": {"type": kind, "what": what, "where": where, "cure": cure}}
 
 
 def print_json(document: object) -> None:

@@ -5,6 +5,7 @@ So `labwright --help` imports neither the ledger nor pydantic, let alone a train
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,9 +23,10 @@ app = typer.Typer(
 study = typer.Typer(help="Create, run, watch and export studies.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(study, name="study")
 
-StudyDir = Annotated[Path, typer.Argument(help="the directory that holds study.yaml", show_default=False)]
-StudyId = Annotated[str, typer.Argument(help="a study's id, as `labwright study list` shows it", show_default=False)]
-Json = Annotated[bool, typer.Option("--json", help="print one JSON document on stdout; progress goes to stderr")]
+StudyDir = Annotated[Path, typer.Argument(metavar="DIR", help="the directory that holds study.yaml")]
+StudyId = Annotated[str, typer.Argument(metavar="ID", help="a study's id, as `labwright study list` shows it")]
+Json = Annotated[bool, typer.Option("--json", help="print one JSON document on stdout; all else goes to stderr")]
+_UsageProblem: type[Exception] = typer.BadParameter.__bases__[0]  # typer's or click's, as this typer has it
 Model = Annotated[str, typer.Option("--model", "-m", help="who decides what to try: autopilot")]
 Backend = Annotated[str, typer.Option("--backend", help="where runs execute: process")]
 
@@ -37,9 +39,14 @@ def root(version: Annotated[bool, typer.Option("--version", help="print the vers
 
 
 @study.command("init")
-def study_init(directory: Annotated[Path, typer.Argument(metavar="DIR", help="a new or empty directory")]) -> None:
-    """Write a commented study.yaml, with a small benchmark and data, to start from."""
-    _act("studies", "init", directory)
+def study_init(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="a new or empty directory")], json: Json = False
+) -> None:
+    """Write a study to start from.
+
+    A commented study.yaml with a small benchmark and data; it runs as it is.
+    """
+    _act("studies", "init", directory, json=json)
 
 
 @study.command("run")
@@ -52,23 +59,27 @@ def study_run(
     backend: Backend = "process",
     json: Json = False,
 ) -> None:
-    """Run a study: controls, data gate, trials, verdicts, sealed test, report."""
-    _act("studies", "run", directory, model, budget_hours, backend, json)
+    """Run a study from its controls to its report.
+
+    Controls, data gate, trials, verdicts, the sealed test, the report. Exit code 0: finished, 1: stopped or failed,
+    2: something that was given cannot work.
+    """
+    _act("studies", "run", directory, model, budget_hours, backend, json=json)
 
 
 @study.command("list")
 def study_list(json: Json = False) -> None:
     """List this lab's studies."""
-    _act("studies", "list_all", json)
+    _act("studies", "list_all", json=json)
 
 
 @study.command("status")
 def study_status(
-    study_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="default: the newest study")] = None,
+    study_id: Annotated[str | None, typer.Argument(metavar="ID", help="default: the newest study")] = None,
     json: Json = False,
 ) -> None:
     """Show where a study stands."""
-    _act("studies", "status", study_id, json)
+    _act("studies", "status", study_id, json=json)
 
 
 @study.command("resume")
@@ -76,19 +87,22 @@ def study_resume(
     study_id: StudyId, model: Model = "autopilot", backend: Backend = "process", json: Json = False
 ) -> None:
     """Go on with a study that was stopped, killed or failed."""
-    _act("studies", "resume", study_id, model, backend, json)
+    _act("studies", "resume", study_id, model, backend, json=json)
 
 
 @study.command("stop")
-def study_stop(study_id: StudyId) -> None:
-    """Ask a running study to end its runs and stop; `best/` stays, and resume goes on."""
-    _act("studies", "stop", study_id)
+def study_stop(study_id: StudyId, json: Json = False) -> None:
+    """Ask a running study to stop.
+
+    It ends its runs and writes its report; `best/` stays, and `labwright study resume` goes on.
+    """
+    _act("studies", "stop", study_id, json=json)
 
 
 @study.command("report")
 def study_report(study_id: StudyId, json: Json = False) -> None:
     """Write the report anew and say where it is."""
-    _act("studies", "report", study_id, json)
+    _act("studies", "report", study_id, json=json)
 
 
 @study.command("export")
@@ -97,11 +111,12 @@ def study_export(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="a new directory, or a file that ends in .tar.gz")],
     with_model: Annotated[bool, typer.Option("--with-model", help="put the best model in as well")] = False,
     with_test: Annotated[
-        bool, typer.Option("--with-test", help="put the test items in; marks the benchmark as exposed")
+        bool, typer.Option("--with-test", help="put the test items in; marks the benchmark as exposed for good")
     ] = False,
+    json: Json = False,
 ) -> None:
-    """Write a bundle that anyone can re-check with `labwright verify`."""
-    _act("bundles", "export", study_id, out, with_model, with_test)
+    """Write a bundle that `labwright verify` re-checks."""
+    _act("bundles", "export", study_id, out, with_model, with_test, json=json)
 
 
 @app.command("verify")
@@ -110,7 +125,7 @@ def verify(
     json: Json = False,
 ) -> None:
     """Re-score a bundle and say, number by number, what agrees."""
-    _act("bundles", "verify", bundle, json)
+    _act("bundles", "verify", bundle, json=json)
 
 
 @app.command("eval")
@@ -123,21 +138,30 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Score one model on one benchmark, by the referee."""
-    _act("evaluations", "evaluate", model, benchmark, split, few_shot, limit, json)
+    _act("evaluations", "evaluate", model, benchmark, split, few_shot, limit, json=json)
 
 
 @app.command("doctor")
 def doctor(json: Json = False) -> None:
     """Say what this machine has and what is missing, with the cure."""
-    _act("doctor", "examine", json)
+    _act("doctor", "examine", json=json)
 
 
 def main() -> None:
-    """The console script."""
-    app()
+    """The console script. With `--json` a mistake in the command line is a JSON document as well."""
+    if "--json" not in sys.argv:
+        app()
+    try:
+        code = app(standalone_mode=False)
+    except _UsageProblem as problem:
+        problem.show()  # type: ignore[attr-defined]
+        edge = import_module("labwright.cli.edge")
+        edge.print_json(edge.error_document("UsageError", problem.format_message()))  # type: ignore[attr-defined]
+        code = 2
+    sys.exit(code)
 
 
-def _act(module: str, name: str, *arguments: Any) -> None:
+def _act(module: str, name: str, *arguments: Any, json: bool) -> None:
     """Load the action and run it; errors of the tree are shown with their cure, and end with their exit code."""
     edge = import_module("labwright.cli.edge")
-    raise typer.Exit(edge.act(import_module, f"labwright.cli.actions.{module}", name, arguments))
+    raise typer.Exit(edge.act(import_module, f"labwright.cli.actions.{module}", name, arguments, json))

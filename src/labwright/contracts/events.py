@@ -111,6 +111,7 @@ class PreflightDone:
     checks: tuple[Check, ...]
     startup_s: float
     step_s: float
+    smoke_run: str = ""  # the id of the run that it was concluded from
     kind: Literal["preflight_done"] = "preflight_done"
 
 
@@ -219,6 +220,7 @@ class BestChanged:
     style: Literal["zero_shot", "few_shot"]
     evaluation_id: str
     path: str
+    content_id: str = ""  # SHA-256 over the config, tokenizer and weights that were put there
     kind: Literal["best_changed"] = "best_changed"
 
 

@@ -61,6 +61,11 @@ def identify(directory: Path, progress: OnProgress) -> tuple[str, int]:
     return model_id, parameters
 
 
+def content_id(directory: Path) -> str:
+    """The SHA-256 that `identify` gives a directory, computed anew and noted nowhere."""
+    return _digest(_files(directory), lambda _what, _fraction: None)
+
+
 def check(directory: Path) -> None:
     """Raise ModelError where the directory is no model that may be loaded."""
     where = str(directory)
@@ -170,6 +175,7 @@ def _read_note(path: Path) -> dict[str, Any]:
 
 def _write_note(path: Path, note: dict[str, Any]) -> None:
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    whole = {**_read_note(path), **note}  # a study's best/ says in the same file what it is
     with suppress(OSError):  # a read-only model directory is fine: it is hashed again next time
-        fresh.write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
+        fresh.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
         fresh.replace(path)

@@ -10,12 +10,12 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from labwright.contracts.errors import BoundaryError
-from labwright.referee.tensors import CURE, FLOATS, TensorEntry
+from labwright.referee.tensors import CURE, FLOATS, TensorEntry, read_regular, shown
 
 ADAPTER_CONFIG = "adapter_config.json"
 _LONGEST_CONFIG_BYTES = 4 << 20
@@ -31,24 +31,42 @@ _HARMLESS = (
 )
 
 
+# Initialisations that leave the base's own weights as they are; after another, the adapter alone is not the model.
+_FAITHFUL_STARTS = (None, True, False, "gaussian", "eva", "orthogonal")
+T = TypeVar("T")
+Rank = Annotated[int, Field(ge=1, le=4096)]
+Alpha = Annotated[float, Field(ge=0, le=65536)]
+
+
 class AdapterConfig(BaseModel):
     """The settings that say how finished LoRA weights are applied. Strict: a bool is no number, text is no number."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
     peft_type: Literal["LORA"]
-    r: int = Field(ge=1, le=4096)
-    lora_alpha: float = Field(ge=0, le=65536)
+    r: Rank
+    lora_alpha: Alpha
     use_rslora: bool = False
     use_dora: bool = False
     bias: Literal["none"] = "none"
     fan_in_fan_out: Literal[False] = False
-    rank_pattern: dict[str, int] = Field(default_factory=dict)
-    alpha_pattern: dict[str, float] = Field(default_factory=dict)
+    rank_pattern: dict[str, Rank] = Field(default_factory=dict)
+    alpha_pattern: dict[str, Alpha] = Field(default_factory=dict)
+
+    def rank_of(self, module: str) -> int:
+        """The rank of a module's matrices."""
+        return _first(self.rank_pattern, module, self.r)
+
+    def alpha_of(self, module: str) -> float:
+        """What a module's update is scaled by, before its rank divides it."""
+        return _first(self.alpha_pattern, module, self.lora_alpha)
 
     def as_json(self, base: Path, modules: Collection[str]) -> str:
         """The config that the worker is given: the modules are those that have tensors, named in full."""
         content = {**self.model_dump(), "target_modules": sorted(modules), "task_type": "CAUSAL_LM"}
+        # Of several patterns the first that fits counts, so their order would matter; full names fit one module each.
+        content["rank_pattern"] = {m: self.rank_of(m) for m in modules if self.rank_of(m) != self.r}
+        content["alpha_pattern"] = {m: self.alpha_of(m) for m in modules if self.alpha_of(m) != self.lora_alpha}
         content |= {"base_model_name_or_path": str(base), "inference_mode": True, "lora_dropout": 0.0}
         return json.dumps(content, sort_keys=True)
 
@@ -56,10 +74,9 @@ class AdapterConfig(BaseModel):
 def sanitised_config(path: Path) -> AdapterConfig:
     """The permitted settings of an adapter_config.json. Raises BoundaryError, naming the setting, for any other."""
     where = str(path)
-    if path.is_symlink() or not path.is_file() or path.stat().st_size > _LONGEST_CONFIG_BYTES:
-        raise BoundaryError(f"{path.name} is no regular file of sound size", where=where, cure=CURE)
+    raw = read_regular(path, most_bytes=_LONGEST_CONFIG_BYTES)
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(raw)
     except (ValueError, RecursionError):
         raise BoundaryError(f"{path.name} is no JSON", where=where, cure=CURE) from None
     if not isinstance(content, dict):
@@ -67,19 +84,26 @@ def sanitised_config(path: Path) -> AdapterConfig:
     kept = {name: value for name, value in content.items() if name in AdapterConfig.model_fields}
     for name, value in content.items():
         if name not in kept and name not in _HARMLESS and value not in (None, False, [], {}):
-            raise BoundaryError(f"the adapter sets `{name}`, which is not permitted", where=where, cure=CURE)
+            raise BoundaryError(f"the adapter sets `{shown(name)}`, which is not permitted", where=where, cure=CURE)
     if content.get("auto_mapping"):
         raise BoundaryError("the adapter names classes to import (`auto_mapping`)", where=where, cure=CURE)
+    start = content.get("init_lora_weights")
+    if start not in _FAITHFUL_STARTS:
+        raise BoundaryError(
+            f"the adapter's `init_lora_weights` is {shown(str(start))!r}, which changes the base's own weights",
+            where=where,
+            cure="save it with peft's path_initial_model_for_weight_conversion, which makes plain LoRA of it",
+        )
     kept = {name: value for name, value in kept.items() if value is not None}
     try:
         config = AdapterConfig.model_validate(kept)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
-        raise BoundaryError(f"the adapter's `{field}`: {first['msg']}", where=where, cure=CURE) from None
+        raise BoundaryError(f"the adapter's `{shown(field)}`: {first['msg']}", where=where, cure=CURE) from None
     for pattern in (*config.rank_pattern, *config.alpha_pattern):
         if not re.fullmatch(r"[\w.]{1,300}", pattern):  # a pattern is a regular expression to peft; a name is enough
-            raise BoundaryError(f"{pattern[:80]!r} is no plain module name", where=where, cure=CURE)
+            raise BoundaryError(f"{shown(pattern)!r} is no plain module name", where=where, cure=CURE)
     return config
 
 
@@ -122,7 +146,7 @@ def _check_module(
     wanted = {"lora_A", "lora_B"} | ({"lora_magnitude_vector"} if config.use_dora else set())
     if set(parts) != wanted:
         raise BoundaryError(f"{module} lacks {', '.join(sorted(wanted - set(parts)))}", where=str(path), cure=CURE)
-    rank = next((r for name, r in config.rank_pattern.items() if _names(name, module)), config.r)
+    rank = config.rank_of(module)
     fitting = {"lora_A": (rank, shape[1]), "lora_B": (shape[0], rank), "lora_magnitude_vector": (shape[0],)}
     for part, entry in parts.items():
         if entry.shape != fitting[part]:
@@ -131,5 +155,7 @@ def _check_module(
             )
 
 
-def _names(pattern: str, module: str) -> bool:
-    return module == pattern or module.endswith(f".{pattern}")
+def _first(patterns: Mapping[str, T], module: str, otherwise: T) -> T:
+    """What the first pattern that names the module says."""
+    named = (value for name, value in patterns.items() if module == name or module.endswith(f".{name}"))
+    return next(named, otherwise)

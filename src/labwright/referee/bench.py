@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from labwright.compute.sandbox import Mounts, Sandbox
-from labwright.contracts.errors import BoundaryError, LabwrightError
+from labwright.contracts.errors import BoundaryError, LabwrightError, ModelError, RefereeError
 from labwright.contracts.events import (
     BenchmarkSealed,
     DatasetRegistered,
@@ -83,6 +83,11 @@ class Bench:
             folder.mkdir(parents=True)
         self._worker: GenerationWorker | None = None
         self._worker_base = ""
+
+    @property
+    def home(self) -> str:
+        """The lab's home, for errors that have to say where."""
+        return str(self._home)
 
     def close(self) -> None:
         """End the generation worker."""
@@ -171,7 +176,7 @@ class Bench:
         started_at = time.time()
         with tempfile.TemporaryDirectory(dir=self._stage) as folder:
             staged = self._staged(request, Path(folder))
-            results = self._answers(request, sealed, staged, on_progress)
+            results = self._answers_or_rejection(request, sealed, staged, on_progress)
         evaluation = self._evaluation(request, sealed, staged, results, time.time() - started_at)
         self._record(request.study_id, EvaluationRecorded(evaluation))
         return evaluation
@@ -249,19 +254,37 @@ class Bench:
             staged = stage(request.run, Path(request.base), folder)
         except BoundaryError as error:
             if request.run is not None and request.study_id is not None:
-                self._reject(request.study_id, request.run, error)
+                self._reject(request.study_id, request.run, error, "foreign-weights")
             raise
         for incident in staged.incidents:
             self._incident(request.study_id, incident)
         return staged
 
-    def _reject(self, study_id: str, run: Run, error: LabwrightError) -> None:
-        self._incident(study_id, Incident(run.id, "foreign-weights", error.what))
+    def _reject(self, study_id: str, run: Run, error: LabwrightError, kind: str) -> None:
+        self._incident(study_id, Incident(run.id, kind, error.what))
         verdict = Verdict(
             study_id, run.trial_id, run.id, Outcome.REJECT, f"the referee refused its model: {error.what}"
         )
         if self._view(study_id).verdict_on(run.trial_id) != verdict:
             self._record(study_id, VerdictGiven(verdict))
+
+    def _answers_or_rejection(
+        self, request: Evaluate, sealed: Sealed, staged: Staged, on_progress: OnProgress
+    ) -> tuple[ItemResult, ...]:
+        """The answers; a run's model that cannot give any, or kills its worker twice, is rejected."""
+        for attempt in (1, 2):
+            try:
+                return self._answers(request, sealed, staged, on_progress)
+            except (ModelError, RefereeError) as error:
+                died = isinstance(error, RefereeError)
+                if request.run is None or request.study_id is None:
+                    raise
+                if died and attempt == 1:
+                    continue
+                refusal = BoundaryError(f"its model cannot be scored: {error.what}", where=request.run.id)
+                self._reject(request.study_id, request.run, refusal, "unusable-model")
+                raise refusal from error
+        raise AssertionError("unreachable")
 
     def _answers(
         self, request: Evaluate, sealed: Sealed, staged: Staged, on_progress: OnProgress

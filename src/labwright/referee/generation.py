@@ -24,7 +24,7 @@ from typing import IO, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from labwright.compute.sandbox import Mounts, Sandbox
-from labwright.contracts.errors import BudgetError, RefereeError
+from labwright.contracts.errors import BudgetError, ModelError, RefereeError
 from labwright.contracts.generation import Decoding, LikelihoodRequest
 
 OnProgress = Callable[[int, int], None]
@@ -76,7 +76,8 @@ class GenerationWorker:
         """Load weights into the base's architecture, starting the worker if none runs.
 
         Raises:
-            RefereeError: the model cannot be loaded or its numbers are not finite.
+            ModelError: the model cannot be loaded or its numbers are not finite.
+            RefereeError: the worker died or said something that is no reply.
             BudgetError: the deadline (seconds since the epoch) passed; the worker was ended.
         """
         if self.pid is None:
@@ -170,7 +171,7 @@ class GenerationWorker:
         while True:
             reply = self._next(deadline)
             if reply.ok is False:
-                raise RefereeError(f"the generation worker could not {request['op']}: {reply.error}")
+                raise ModelError(f"the generation worker could not {request['op']}: {reply.error}")
             if reply.ok:
                 return reply
             if on_progress is not None and reply.progress is not None and len(reply.progress) == 2:

@@ -9,31 +9,32 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 from labwright.contracts.errors import BoundaryError
 from labwright.contracts.research import Attestation, Boundary, Incident, Run
-from labwright.referee.adapters import ADAPTER_CONFIG, check_adapter, sanitised_config
+from labwright.referee.adapters import ADAPTER_CONFIG, AdapterConfig, check_adapter, sanitised_config
+from labwright.referee.leftovers import foreign_files, pickles
 from labwright.referee.tensors import (
     CURE,
     FLOATS,
     TensorEntry,
     copy_regular,
+    is_zero,
     must_be_finite,
     read_header,
+    same_numbers,
     tensor_digest,
 )
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
-_CODE = (".py", ".pyc", ".so", ".sh")
-_PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz")
 _MOST_ADAPTER_SHARE = 2.0  # an adapter larger than twice its base is no adapter
 _HEADROOM_BYTES = 64 << 20
-_MOST_FILES = 10_000
-_LONGEST_TEXT_BYTES = 64 << 20
+_MOST_SHARDS = 2000
+_SHARD_NAME = re.compile(r"[\w.-]{1,200}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +60,15 @@ def stage(run: Run | None, base: Path, into: Path) -> Staged:
         return Staged(base, None, "", "base", changed=False)
     directory = Path(run.directory)
     adapter, full = directory / "adapter", directory / "model"
-    if _is_directory(adapter):
-        return stage_adapter(adapter, base, into, run=run)
-    if _is_directory(full):
-        return stage_full(full, base, into, run=run)
+    try:
+        if _is_directory(adapter):
+            return stage_adapter(adapter, base, into, run=run)
+        if _is_directory(full):
+            return stage_full(full, base, into, run=run)
+    except PermissionError as error:
+        if not str(error.filename).startswith(run.directory):  # then it is a place of ours
+            raise
+        raise BoundaryError("the run left a model that may not be read", where=run.directory, cure=CURE) from error
     raise BoundaryError(
         "the run left neither adapter/ nor model/", where=run.directory, cure="a recipe writes one of them at its end"
     )
@@ -84,16 +90,14 @@ def stage_adapter(candidate: Path, base: Path, into: Path, *, run: Run | None = 
     must_be_finite(weights, list(entries.values()))
     (staged / ADAPTER_CONFIG).write_text(config.as_json(base, modules), encoding="utf-8")
     digest = hashlib.sha256(config.as_json(Path("base"), modules).encode() + weights_id(staged).encode()).hexdigest()
-    incidents = _incidents(candidate, base, {ADAPTER_WEIGHTS, ADAPTER_CONFIG}, run)
-    return Staged(base, staged, digest, "adapter", incidents, *_facts(run), changed=_moves(weights, entries))
+    incidents = foreign_files(candidate, base, {ADAPTER_WEIGHTS, ADAPTER_CONFIG}, _named(run, candidate))
+    return Staged(base, staged, digest, "adapter", incidents, *_facts(run), changed=_moves(weights, entries, config))
 
 
 def stage_full(candidate: Path, base: Path, into: Path, *, run: Run | None = None) -> Staged:
     """Full weights: the base's tensors, by name, shape and kind of number, and no others."""
     wanted = _base_tensors(base)
-    files = sorted(path for path in candidate.glob("*.safetensors") if not path.name.startswith("adapter_"))
-    if not files:
-        raise BoundaryError("the model holds no .safetensors file", where=str(candidate), cure=CURE)
+    files = _shards(candidate)
     left = 2 * _bytes_of(base) + _HEADROOM_BYTES  # weights trained in float32 from a base in bfloat16
     staged = into / "weights"
     staged.mkdir()
@@ -114,10 +118,10 @@ def stage_full(candidate: Path, base: Path, into: Path, *, run: Run | None = Non
     if len(files) > 1:
         weight_map = {name: copy.name for name, (copy, _) in found.items()}
         (staged / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
-    incidents = list(_incidents(candidate, base, {path.name for path in files}, run))
+    incidents = list(foreign_files(candidate, base, {path.name for path in files}, _named(run, candidate)))
     model_id, changed = weights_id(staged), _differs(found, base)
     if not changed:
-        detail = "the weights are the base's, byte for byte: this run trained nothing"
+        detail = "the weights are the base's, number for number: this run trained nothing"
         incidents.append(Incident(_named(run, candidate), "no-change", detail))
     return Staged(staged, None, model_id, "full", tuple(incidents), *_facts(run), changed=changed)
 
@@ -190,8 +194,8 @@ def _must_match(
                 where=str(candidate),
                 cure="fine-tune the base itself; another architecture cannot be compared with it",
             )
-    head, embedding = found.get("lm_head.weight"), found.get("model.embed_tokens.weight")
-    if tied and head and embedding and tensor_digest(*head) != tensor_digest(*embedding):
+    head = found.get("lm_head.weight")
+    if tied and head and not _is_another(head, found):
         raise BoundaryError(
             "lm_head.weight differs from the embedding, but the base ties them", where=str(candidate), cure=CURE
         )
@@ -203,89 +207,45 @@ def _fits(entry: TensorEntry, original: TensorEntry) -> bool:
     return entry.shape == original.shape and (floats or entry.dtype == original.dtype)
 
 
+def _is_another(head: tuple[Path, TensorEntry], found: dict[str, tuple[Path, TensorEntry]]) -> bool:
+    """Whether an output layer is, byte for byte, another tensor of its shape: the embedding, whatever its name."""
+    likes = [t for t in found.values() if t[1].name != head[1].name and t[1].shape == head[1].shape]
+    digest = tensor_digest(*head)
+    return any(tensor_digest(*like) == digest for like in likes)
+
+
 def _differs(found: dict[str, tuple[Path, TensorEntry]], base: Path) -> bool:
-    """Whether any tensor differs from the base's. Ends at the first that does, which is soon for a trained model."""
+    """Whether any number differs from the base's. Ends at the first that does, which is soon for a trained model."""
     originals = {e.name: (p, e) for p in sorted(base.glob("*.safetensors")) for e in read_header(p).values()}
-    shared = [name for name in found if name in originals]
-    return any(tensor_digest(*found[name]) != tensor_digest(*originals[name]) for name in shared)
+    return any(not same_numbers(*found[name], *originals[name]) for name in found if name in originals)
 
 
-def _moves(weights: Path, entries: dict[str, TensorEntry]) -> bool:
-    """Whether an adapter does anything: some lora_B, or DoRA magnitude, is not all zeros."""
-    with weights.open("rb") as file:
-        for entry in entries.values():
-            if ".lora_A." in entry.name or ".lora_embedding_A" in entry.name:
-                continue
-            file.seek(entry.start)
-            if any(file.read(entry.end - entry.start)):
-                return True
-    return False
-
-
-def _incidents(candidate: Path, base: Path, taken: set[str], run: Run | None) -> tuple[Incident, ...]:
-    """What else the candidate's directory holds that would have mattered had anyone read it."""
-    incidents = []
-    for path in sorted(islice(candidate.rglob("*"), _MOST_FILES)):
-        name = str(path.relative_to(candidate))
-        if name in taken or (path.is_dir() and not path.is_symlink()):
-            continue
-        what = _meaning(path, name, base)
-        if what:
-            detail = f"{candidate.name}/{name} was ignored: {what}"
-            incidents.append(Incident(_named(run, candidate), "foreign-files", detail))
-    return tuple(incidents[:20])
-
-
-def _meaning(path: Path, name: str, base: Path) -> str:
-    if path.is_symlink():
-        return "a link"
-    if not path.is_file():
-        return "a device or a pipe"
-    if path.suffix in _CODE:
-        return "code, which is never run"
-    if path.suffix in _PICKLES and path.name != "training_args.bin":  # the trainer's own note, never a model
-        return "a pickle, which is never opened"
-    if name in ("generation_config.json", "chat_template.jinja") and not _same(path, base / name):
-        return "it differs from the base's, which is the one that counts"
-    if name == "tokenizer.json" and _vocabulary(path) != _vocabulary(base / name):
-        return "another tokenizer than the base's, which is the one that counts"
-    if name == "config.json" and _names_code(path):
-        return "it names code to run, and the base's config is the one that counts"
-    return ""
-
-
-def _same(first: Path, second: Path) -> bool:
-    """The same content; JSON is compared without the library's version, which is no setting."""
-    if not second.is_file() or first.stat().st_size > _LONGEST_TEXT_BYTES:
+def _moves(weights: Path, entries: dict[str, TensorEntry], config: AdapterConfig) -> bool:
+    """Whether an adapter does anything: some pair's product is not all zeros, and not scaled by zero."""
+    if config.use_dora:  # whether a magnitude differs from the base's own norm is not looked at
+        return True
+    if config.lora_alpha == 0 and not any(config.alpha_pattern.values()):
         return False
-    if first.suffix != ".json":
-        return first.read_bytes().strip() == second.read_bytes().strip()
-    contents = [_json(path) for path in (first, second)]
-    for content in contents:
-        content.pop("transformers_version", None)
-    return contents[0] == contents[1]
+    alive = {name for name, entry in entries.items() if not is_zero(weights, entry)}
+    return any(name.replace(".lora_B.", ".lora_A.") in alive for name in alive if ".lora_B." in name)
 
 
-def _vocabulary(path: Path) -> object:
-    """What a tokenizer.json makes of text; padding and truncation are settings of training."""
-    return _json(path).get("model") if path.is_file() and path.stat().st_size <= _LONGEST_TEXT_BYTES else None
-
-
-def _names_code(path: Path) -> bool:
-    return path.stat().st_size > _LONGEST_TEXT_BYTES or "auto_map" in _json(path)
-
-
-def _json(path: Path) -> dict[str, object]:
-    try:
-        content = json.loads(path.read_bytes())
-    except (ValueError, RecursionError):
-        return {"malformed": True}
-    return content if isinstance(content, dict) else {"malformed": True}
+def _shards(candidate: Path) -> list[Path]:
+    """The weights files of a full model. Their names are checked before any message holds one."""
+    files = sorted(path for path in candidate.glob("*.safetensors") if not path.name.startswith("adapter_"))
+    where = str(candidate)
+    if not files:
+        raise BoundaryError(f"the model holds no .safetensors file{pickles(candidate)}", where=where, cure=CURE)
+    if len(files) > _MOST_SHARDS:
+        raise BoundaryError(f"the model lies in {len(files)} files", where=where, cure=CURE)
+    if not all(_SHARD_NAME.fullmatch(path.name) for path in files):
+        raise BoundaryError("a weights file has a name that is no plain text", where=where, cure=CURE)
+    return files
 
 
 def _must_be_there(candidate: Path, name: str) -> None:
     if not (candidate / name).is_symlink() and not (candidate / name).exists():
-        raise BoundaryError(f"{name} is missing", where=str(candidate), cure=CURE)
+        raise BoundaryError(f"{name} is missing{pickles(candidate)}", where=str(candidate), cure=CURE)
 
 
 def _is_directory(path: Path) -> bool:

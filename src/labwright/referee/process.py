@@ -18,7 +18,7 @@ from typing import IO, Any
 from pydantic import ValidationError
 
 from labwright.compute.sandbox import Sandbox
-from labwright.contracts.errors import LabwrightError, RefereeError
+from labwright.contracts.errors import LabwrightError, RefereeError, StorageError
 from labwright.ledger import Ledger
 from labwright.referee.bench import Bench
 from labwright.referee.protocol import ANSWER, OPENING, REPLY, REQUEST, Failure, Opening, Reply, Request
@@ -58,6 +58,12 @@ def _serve(bench: Bench, line: str, answers: IO[str]) -> None:
     except LabwrightError as error:
         failure = Failure(type(error).__name__, error.what, error.where, error.cure)
         _say(answers, Reply(failure=failure, done=True))
+        return
+    except OSError as error:
+        meant = StorageError.of(error, bench.home)
+        if meant is None:
+            raise
+        _say(answers, Reply(failure=Failure("StorageError", meant.what, meant.where, meant.cure), done=True))
         return
     except ValidationError as error:
         problem = RefereeError(f"a request that this referee does not understand: {error.errors()[0]['msg']}")

@@ -181,5 +181,5 @@ def write_outputs(path: Path, results: Sequence[ItemResult], *, whole: bool) -> 
 
 def read_outputs(path: Path) -> list[ItemResult]:
     """Per-item results as `write_outputs` wrote them; what was left out is empty."""
-    entries = (json.loads(line) for line in path.read_text().splitlines())
+    entries = (json.loads(line) for line in path.read_text().split("\n") if line)
     return [ItemResult(e["id"], e.get("output", ""), e.get("prediction", ""), float(e["score"])) for e in entries]

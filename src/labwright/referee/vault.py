@@ -177,7 +177,7 @@ def read_results(folder: Path, results_id: str) -> tuple[ItemResult, ...]:
     path = folder / f"{results_id}.jsonl"
     if not path.is_file() or _digest(path) != results_id:
         raise BoundaryError("per-item results are gone or were changed", where=str(path), cure="evaluate again")
-    lines = path.read_text().splitlines()
+    lines = [line for line in path.read_text().split("\n") if line]  # outputs may hold other line separators
     return tuple(_RESULTS.validate_json("[" + ",".join(lines) + "]"))
 
 

@@ -141,13 +141,13 @@ class LoadedModel:
             config=config,
             dtype=torch.bfloat16 if modern else torch.float32,  # bf16 on a CPU is many times slower
             use_safetensors=True,
+            generation_config=_base_generation_config(config_dir, config),  # else it is looked for among the weights
             output_loading_info=True,
             **offline,
         )
         if loading["missing_keys"] or loading["mismatched_keys"]:
             lacking = sorted(map(str, [*loading["missing_keys"], *loading["mismatched_keys"]]))
             raise WorkerError(f"the weights do not fit the base: {', '.join(lacking[:3])} …")
-        self.model.generation_config = _base_generation_config(config_dir, config)
         if adapter_dir is not None:
             self._merge(adapter_dir)
         self.model.eval()

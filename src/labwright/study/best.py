@@ -22,7 +22,7 @@ def place(study_directory: Path, exported: Path, evaluation: Evaluation) -> Path
         "evaluation": evaluation.id,
         evaluation.metric: evaluation.score.estimate,
         "split": evaluation.split,
-        "model_id": evaluation.model_id,
+        "scored_model_id": evaluation.model_id,
     }
     (exported / "labwright.json").write_text(json.dumps(card, indent=2) + "\n")
     link = study_directory / "best"

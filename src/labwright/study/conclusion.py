@@ -1,15 +1,16 @@
-"""What a study ends with: the report's files and the document that `--json` prints."""
+"""What a study ends with: the report's files and the document that `--json` prints, which is kept beside them."""
 
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from pydantic import JsonValue
+from pydantic import JsonValue, TypeAdapter
 
 from labwright.contracts.events import ReportWritten
 from labwright.contracts.research import BASE, Comparison
@@ -17,9 +18,11 @@ from labwright.contracts.views import StudyView
 from labwright.ledger import Ledger
 from labwright.referee.client import RefereeClient
 from labwright.referee.protocol import Compare
-from labwright.study.report import boundary_of, result_document, write_report
+from labwright.study.report import boundary_of, result_document, write_report, write_whole
 
+DOCUMENT = "study.json"
 _PACKAGES = ("labwright", "torch", "transformers", "trl", "peft", "datasets", "accelerate", "safetensors", "tokenizers")
+_DOCUMENT: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,16 @@ def conclude(ledger: Ledger, referee: RefereeClient, study_id: str) -> Conclusio
         reproduce=reproduction(view),
         environment=environment(),
     )
+    concluded = Conclusion(view, difference, markdown, page)
+    write_whole(Path(view.directory) / DOCUMENT, json.dumps(concluded.document(), indent=2, ensure_ascii=False) + "\n")
     ledger.record(study_id, ReportWritten((str(markdown), str(page))))
-    return Conclusion(view, difference, markdown, page)
+    return concluded
+
+
+def kept_document(study_directory: Path) -> dict[str, JsonValue]:
+    """The document as it was written with the study's report; empty where there is none yet."""
+    path = study_directory / DOCUMENT
+    return _DOCUMENT.validate_json(path.read_bytes()) if path.is_file() else {}
 
 
 def best_against_few_shot(view: StudyView, referee: RefereeClient) -> Comparison | None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labwright.contracts.compute import Backend
-from labwright.contracts.errors import BackendError, BoundaryError, LabwrightError, SpecError
+from labwright.contracts.errors import BackendError, BoundaryError, BudgetError, LabwrightError, SpecError
 from labwright.contracts.events import (
     BaseResolved,
     Event,
@@ -136,6 +136,10 @@ class StudyEngine:
                 self._execution.cancel_all()
                 self._drain()
                 self._end(StudyState.STOPPED, "stopped by a person; `labwright study resume` goes on")
+            except BudgetError as error:
+                self._execution.cancel_all()
+                self._drain()
+                self._end(StudyState.FINISHED, f"the budget ended it: {error.what}")
             except LabwrightError as error:
                 self._execution.cancel_all()
                 self._end(StudyState.FAILED, error.one_line())
@@ -245,6 +249,8 @@ class StudyEngine:
                 return True
         interrupted = next((r for r in view.runs if standing.may_start_again(r)), None)
         if interrupted is not None:
+            if interrupted.reason == "disk" and disk.is_full(self._directory):
+                raise disk.full(self._directory)
             self._note(
                 f"started again after it was {interrupted.reason} (attempt {interrupted.attempt})", interrupted.id
             )

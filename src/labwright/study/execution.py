@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ from pydantic import JsonValue
 
 from labwright.contracts.compute import Backend, MetricPoint, Resources, RunHandle, RunOrder, RunStatus
 from labwright.contracts.errors import BackendError
-from labwright.contracts.events import AlertRaised, IncidentFound, RunEnded, RunQueued, RunStarted
+from labwright.contracts.events import AlertRaised, IncidentFound, NoteTaken, RunEnded, RunQueued, RunStarted
 from labwright.contracts.progress import Activity
 from labwright.contracts.research import DatasetVersion, Incident, Run, RunState, Trial
 from labwright.contracts.views import StudyView
@@ -92,6 +92,7 @@ class RunExecution:
             inputs=inputs,
             environment=self._environment,
             hidden=self._hidden,
+            attempt=run.attempt,
         )
         handle = self._backend.submit(order)
         self._ledger.record(self._study_id, RunStarted(run.id, handle.token, run.attempt))
@@ -107,9 +108,11 @@ class RunExecution:
     # -- following -----------------------------------------------------------------------------------------------------
 
     def adopt(self, view: StudyView, run: Run) -> bool:
-        """Take up a run that an earlier process started. False where no trace of its start is found."""
+        """Take up a run that an earlier process started. False where `start` has to be called, again or at last."""
         if run.id in self._live:
             return True
+        if run.state is RunState.QUEUED:  # what lies in its directory may be of an attempt before this one
+            return False
         handle = self._backend.reattach(run.id, Path(run.directory))
         if handle is None:
             return False
@@ -186,12 +189,15 @@ class RunExecution:
         for incident in _incidents(run, status):
             if incident not in view.incidents:
                 self._ledger.record(self._study_id, IncidentFound(incident))
+        note = _note_on_metrics(live)
+        if note is not None and note not in view.notes:
+            self._ledger.record(self._study_id, note)
 
     def book_failure(self, run: Run, error: BackendError) -> None:
         """Book a run that could not even be started."""
         log = Path(run.directory) / "log.txt"
         log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_text(error.one_line() + "\n")
+        _write_anew(log, f"{error.one_line()}\n".encode())
         ended = RunEnded(run.id, RunState.FAILED, "error", None, None, time.time(), None, "not enforced", None)
         self._ledger.record(self._study_id, ended)
 
@@ -222,6 +228,15 @@ def _incidents(run: Run, status: RunStatus) -> list[Incident]:
     return found
 
 
+def _note_on_metrics(live: _Live) -> NoteTaken | None:
+    """A remark where lines of the run's metrics were no metrics."""
+    bad = live.tailer.bad_lines
+    if not bad:
+        return None
+    lines, were = ("line", "was") if bad == 1 else ("lines", "were")
+    return NoteTaken(f"{bad} {lines} of metrics.jsonl could not be read and {were} left out", about=live.run.id)
+
+
 def again(run: Run) -> Run:
     """The next attempt of a run that something outside the study ended."""
     return replace(run, attempt=run.attempt + 1, state=RunState.QUEUED, reason="", exit_code=None)
@@ -236,20 +251,28 @@ def memory_ceiling(view: StudyView) -> int:
 def newest_checkpoint(run_directory: Path) -> Path:
     """The checkpoint with the most steps, or `checkpoints/` itself for recipes that keep only one state there.
 
+    Links are passed over: only what lies in the run's own directory was made by it.
+
     Raises:
         BackendError: the run left no checkpoint.
     """
     folder = run_directory / "checkpoints"
-    numbered = [(int(m.group(1)), p) for p in folder.glob("*") if p.is_dir() and (m := _CHECKPOINT_STEP.search(p.name))]
+    entries = list(folder.iterdir()) if _lies_in(run_directory, folder) else []
+    numbered = [(int(m.group(1)), p) for p in entries if (m := _CHECKPOINT_STEP.search(p.name)) and _lies_in(folder, p)]
     if numbered:
         return max(numbered)[1]
-    if folder.is_dir() and any(folder.iterdir()):
+    if any(not p.is_symlink() for p in entries):
         return folder
     raise BackendError(
         "the run left no checkpoint to continue from",
         where=str(folder),
         cure="let the recipe write resumable state to checkpoints/, or use one rung",
     )
+
+
+def _lies_in(parent: Path, folder: Path) -> bool:
+    """Whether a folder is really there: a link could start the next run from foreign weights."""
+    return folder.is_dir() and folder.resolve() == parent.resolve() / folder.name
 
 
 def fingerprint(directory: Path) -> str:
@@ -265,8 +288,17 @@ def fingerprint(directory: Path) -> str:
 def _write_run_directory(directory: Path, trial: Trial, run: Run, recipe: Path, dataset: DatasetVersion) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     params: dict[str, JsonValue] = {**trial.params, "format": dataset.format, "max_steps": run.max_steps}
-    (directory / "params.json").write_text(json.dumps(params, indent=2, sort_keys=True) + "\n")
-    shutil.copyfile(recipe, directory / "recipe.py")
+    _write_anew(directory / "params.json", f"{json.dumps(params, indent=2, sort_keys=True)}\n".encode())
+    _write_anew(directory / "recipe.py", recipe.read_bytes())
+
+
+def _write_anew(path: Path, content: bytes) -> None:
+    """Write a file of ours; never through a link that an earlier attempt of the run left under its name."""
+    if path.is_dir() and not path.is_symlink():
+        path.rename(Path(tempfile.mkdtemp(dir=path.parent, prefix=".put-aside-")) / path.name)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".new-", delete=False) as file:
+        file.write(content)
+    Path(file.name).replace(path)
 
 
 def _activity(study_id: str, live: _Live) -> Activity:

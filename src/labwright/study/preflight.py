@@ -6,16 +6,18 @@ a run's start-up and a step, from which the plan is compared with the budget.
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
 import psutil
 
+from labwright.compute import read_log
+from labwright.contracts.errors import BackendError
 from labwright.contracts.events import PreflightDone
-from labwright.contracts.research import Check, Run, RunState
+from labwright.contracts.research import Check, Run, RunPurpose, RunState
 from labwright.contracts.views import StudyView
 from labwright.study.execution import memory_ceiling
+from labwright.watch import Tailer
 
 SMOKE_STEPS = 2
 _CHECKPOINTS_OF_A_STUDY = (
@@ -33,7 +35,14 @@ def conclude(view: StudyView, smoke: Run, study_directory: Path) -> PreflightDon
         _disk(view, study_directory),
         _time(view, startup_s, step_s),
     )
-    return PreflightDone(checks, startup_s=startup_s, step_s=step_s)
+    return PreflightDone(checks, startup_s=startup_s, step_s=step_s, smoke_run=smoke.id)
+
+
+def smoke_run(view: StudyView, trial_id: str) -> Run | None:
+    """The smoke run to conclude from; one that a failed preflight was concluded from is not looked at again."""
+    looked_at = view.preflight.smoke_run if view.preflight else ""
+    smokes = [r for r in view.runs_of(trial_id) if r.purpose is RunPurpose.SMOKE]
+    return smokes[-1] if smokes and smokes[-1].id != looked_at else None
 
 
 def _columns(view: StudyView) -> Check:
@@ -49,7 +58,7 @@ def _smoke(smoke: Run) -> Check:
         "smoke run",
         False,
         f"{SMOKE_STEPS} steps did not go through ({smoke.reason or smoke.state}, exit code {smoke.exit_code}): "
-        f"{last_line(Path(smoke.directory))}",
+        f"{_last_words(Path(smoke.directory))}",
         f"read {Path(smoke.directory) / 'log.txt'}",
     )
 
@@ -85,22 +94,18 @@ def _time(view: StudyView, startup_s: float, step_s: float) -> Check:
 def _pace(smoke: Run) -> tuple[float, float]:
     """Start-up and seconds a step, from the times in the smoke run's metrics.jsonl."""
     took_s = (smoke.ended_at or 0.0) - (smoke.started_at or 0.0)
-    times = []
-    metrics = Path(smoke.directory) / "metrics.jsonl"
-    for line in metrics.read_text().splitlines() if metrics.is_file() else []:
-        point = json.loads(line)
-        if isinstance(point.get("time"), int | float) and "loss" in point:
-            times.append(float(point["time"]))
+    points, _ = Tailer(Path(smoke.directory) / "metrics.jsonl").read()
+    times = [p.at for p in points if p.at > 0 and "loss" in p.values]
     if len(times) < 2 or smoke.started_at is None:
         return max(took_s * 0.8, 0.0), max(took_s * 0.2 / SMOKE_STEPS, 0.0)
     step_s = (times[-1] - times[0]) / (len(times) - 1)
     return max(took_s - SMOKE_STEPS * step_s, 0.0), step_s
 
 
-def last_line(directory: Path) -> str:
-    """The last words of a run's log."""
-    log = directory / "log.txt"
-    if not log.is_file():
-        return "(no log)"
-    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+def _last_words(directory: Path) -> str:
+    """The last line of a run's log that says something."""
+    try:
+        lines = [line for line in read_log(directory, is_over=lambda: True) if line.strip()]
+    except BackendError as error:
+        return f"({error.what})"
     return lines[-1][:300] if lines else "(an empty log)"

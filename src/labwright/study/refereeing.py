@@ -17,6 +17,7 @@ from labwright.contracts.researchers import AskForVerdict
 from labwright.contracts.specs import Split
 from labwright.contracts.views import StudyView
 from labwright.ledger import Ledger
+from labwright.models.directory import content_id
 from labwright.referee.client import RefereeClient
 from labwright.referee.protocol import CheckSource, Evaluate, Export, Gate, Judge, OpenTest, Seal
 from labwright.study import best as best_model
@@ -156,7 +157,8 @@ class Refereeing:
         folder = best_model.folder_for(directory, evaluation)
         exported = self._referee.export(Export(self._id, view.base.path, view.base.model_id, run, str(folder)))
         link = best_model.place(directory, exported, evaluation)
-        self._ledger.record(self._id, BestChanged(evaluation.subject, evaluation.style, evaluation.id, str(link)))
+        placed = BestChanged(evaluation.subject, evaluation.style, evaluation.id, str(link), content_id(link))
+        self._ledger.record(self._id, placed)
 
     def _doing(self, label: str) -> None:
         self._show(Activity(label=label, started_at=time.time()))

@@ -49,7 +49,7 @@ def may_start_again(run: Run) -> bool:
     """Whether a run was ended by something outside the study, and may have another attempt."""
     if run.state is RunState.CANCELLED and run.reason == "cancelled":  # the person stopped the study, and resumed it
         return True
-    from_outside = run.state is RunState.LOST or (run.state is RunState.FAILED and run.reason == "killed")
+    from_outside = run.state is RunState.LOST or (run.state is RunState.FAILED and run.reason in ("killed", "disk"))
     return from_outside and run.attempt < MAX_ATTEMPTS
 
 

@@ -1,32 +1,42 @@
 """`labwright verify`: re-score a bundle and say, number by number, what agrees.
 
 Nothing in the bundle is believed. The files are hashed again; the history is replayed into a fresh ledger; each
-evaluation is scored again from its per-item outputs; each verdict's comparison is computed again from those scores.
-What cannot be checked from the bundle alone, because the test stays sealed, is said to be so.
+evaluation is scored again from its per-item outputs; each verdict is given again from those scores; the summary that
+people read is compared with all of that. What cannot be checked from the bundle alone, because the test stays sealed,
+is said to be so. A bundle is not signed: whoever rewrites all of it, history included, can make it agree with itself.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import tempfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
-from pydantic import TypeAdapter
+from pydantic import JsonValue, TypeAdapter
 
-from labwright.contracts.research import Comparison, Evaluation, ItemResult, Verdict
-from labwright.contracts.specs import BenchmarkSpec
+from labwright.contracts.errors import LabwrightError, UsageError
+from labwright.contracts.events import EvaluationRecorded, Recorded, VerdictGiven
+from labwright.contracts.research import BASE, Comparison, Evaluation, Interval, ItemResult, Outcome, Verdict
+from labwright.contracts.specs import BenchmarkSpec, Split
 from labwright.contracts.views import StudyView
 from labwright.ledger import Ledger
+from labwright.models.directory import content_id
 from labwright.referee import scoring
 from labwright.referee.pack import Item
+from labwright.referee.protocol import Judge
 from labwright.study import bundle as bundles
+from labwright.study import standing
+from labwright.study.conclusion import DOCUMENT
 from labwright.study.naming import short
+from labwright.study.report import result_document
 
 _CLOSE = 1e-9
 _ITEM: TypeAdapter[Item] = TypeAdapter(Item)
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError)  # what reading a file that was tampered with may raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +48,63 @@ class Finding:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Contents:
+    """What a bundle holds, as far as it can be read."""
+
+    folder: Path
+    history: tuple[Recorded, ...]
+    view: StudyView
+    spec: BenchmarkSpec | None
+    items: Mapping[Split, Mapping[str, Item]]
+    results: Mapping[str, tuple[ItemResult, ...]]  # by evaluation id
+
+
 def verify(bundle: Path) -> list[Finding]:
     """Every check of a bundle, in order.
 
     Raises:
-        UsageError: this is no bundle.
-        DataError: its history cannot be read.
+        UsageError: this is no bundle, or one of a later format.
     """
     with bundles.opened(bundle) as folder:
-        index = json.loads((folder / bundles.INDEX).read_text())
-        found = list(_files(folder, index["files"]))
-        view = _replayed(folder, index["study"])
-        results = {e.id: _results(folder, e) for e in view.evaluations}
-        items = _items(folder)
-        found += [_evaluation(view, e, results[e.id], folder, items) for e in view.evaluations]
-        found += list(_verdicts(view, results))
+        study_id, said = _index(folder)
+        found = list(_files(folder, said))
+        try:
+            history = tuple(bundles.read_events(folder))
+            view = _replayed(history, study_id)
+        except LabwrightError as error:
+            return [*found, Finding("history", "differs", error.one_line())]
+        unreadable: list[Finding] = []
+        contents = _Contents(
+            folder, history, view, _spec(folder, unreadable), _items(folder, unreadable),
+            {e.id: _results(folder, e, unreadable) for e in view.evaluations},
+        )  # fmt: skip
+        found.append(Finding("history", "agrees", f"{len(history)} events, replayed into an empty ledger"))
+        found += unreadable
+        found += [_evaluation(contents, e) for e in view.evaluations]
+        found += _verdicts(contents)
+        found += _best(contents)
+        found += _summary(contents)
         return found
+
+
+# -- files -------------------------------------------------------------------------------------------------------------
+
+
+def _index(folder: Path) -> tuple[str, Mapping[str, str]]:
+    """The study's id, and the hash of each file, as they were written down."""
+    where = str(folder / bundles.INDEX)
+    try:
+        index = json.loads((folder / bundles.INDEX).read_text())
+        version, study_id, said = index["format"], str(index["study"]), dict(index["files"])
+    except _UNREADABLE as error:
+        raise UsageError(
+            f"the bundle's index cannot be read: {error}", where=where, cure="copy or export the bundle again"
+        ) from error
+    if version != bundles.FORMAT:
+        what = f"the bundle has format {version}, and this Labwright reads format {bundles.FORMAT}"
+        raise UsageError(what, where=where, cure="verify it with the version of Labwright that wrote it")
+    return study_id, said
 
 
 def _files(folder: Path, said: Mapping[str, str]) -> Iterator[Finding]:
@@ -70,82 +121,296 @@ def _files(folder: Path, said: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding("files", "agrees", f"{len(said)} files have the hashes that were written down")
 
 
-def _replayed(folder: Path, study_id: str) -> StudyView:
+def _replayed(history: Sequence[Recorded], study_id: str) -> StudyView:
     """The study as its own events tell it."""
     with tempfile.TemporaryDirectory() as scratch, Ledger.open(f"sqlite:///{scratch}/lab.db") as ledger:
-        for recorded in bundles.read_events(folder):
-            ledger.record(study_id, recorded.event, at=recorded.at)
+        ledger.record_many(study_id, [(recorded.at, recorded.event) for recorded in history])
         return ledger.study_view(study_id)
 
 
-def _evaluation(
-    view: StudyView,
-    evaluation: Evaluation,
-    results: list[ItemResult],
-    folder: Path,
-    items: Mapping[str, Mapping[str, Item]],
-) -> Finding:
+def _spec(folder: Path, unreadable: list[Finding]) -> BenchmarkSpec | None:
+    path = folder / "benchmark" / "spec.json"
+    try:
+        return BenchmarkSpec.model_validate_json(path.read_text()) if path.is_file() else None
+    except _UNREADABLE as error:
+        unreadable.append(Finding("benchmark/spec.json", "differs", f"cannot be read: {_first_line(error)}"))
+        return None
+
+
+def _items(folder: Path, unreadable: list[Finding]) -> dict[Split, dict[str, Item]]:
+    """The items that the bundle holds, by split and id."""
+    found: dict[Split, dict[str, Item]] = {}
+    splits: tuple[Split, ...] = ("dev", "test")
+    for split in splits:
+        path = folder / "benchmark" / f"{split}.jsonl"
+        if path.is_file():
+            try:
+                items = [_ITEM.validate_json(line) for line in _lines(path)]
+            except _UNREADABLE as error:
+                unreadable.append(Finding(f"benchmark/{split}.jsonl", "differs", _first_line(error)))
+                continue
+            found[split] = {i.id: i for i in items}
+    return found
+
+
+def _results(folder: Path, evaluation: Evaluation, unreadable: list[Finding]) -> tuple[ItemResult, ...]:
+    name = f"results/{Path(evaluation.id).name}.jsonl"
+    if not (folder / name).is_file():
+        return ()
+    try:
+        return tuple(scoring.read_outputs(folder / name))
+    except _UNREADABLE as error:
+        unreadable.append(Finding(name, "differs", f"cannot be read: {_first_line(error)}"))
+        return ()
+
+
+# -- evaluations -------------------------------------------------------------------------------------------------------
+
+
+def _evaluation(contents: _Contents, evaluation: Evaluation) -> Finding:
     """Score an evaluation again: from outputs where the items are in the bundle, else from the items' scores."""
+    view, results = contents.view, contents.results[evaluation.id]
     what = f"{short(view.id, evaluation.subject)} {evaluation.style.replace('_', '-')} on {evaluation.split}"
     if not results:
         return Finding(what, "not checked", "its per-item results are not in the bundle")
-    keys = items.get(evaluation.split)
-    if keys and all(r.id in keys for r in results):
-        spec = BenchmarkSpec.model_validate_json((folder / "benchmark" / "spec.json").read_text())
-        scores = scoring.rescored(spec, [keys[r.id] for r in results], results)
+    scores = [r.score for r in results]
+    keys = contents.items.get(evaluation.split)
+    if keys is not None and contents.spec is not None:
+        wrong = _wrong_items(contents.folder, evaluation, results, keys, contents.spec)
         how = f"{len(scores)} outputs scored again"
+    elif evaluation.split == "test":
+        wrong, how = "", f"from {len(scores)} items' scores; their outputs stay sealed with the test"
     else:
-        scores = [r.score for r in results]
-        how = f"from {len(scores)} items' scores; their outputs stay sealed with the test"
+        return Finding(what, "not checked", "the benchmark's items or its spec.json are not in the bundle")
     again, said = scoring.interval(scores), evaluation.score
-    same = all(abs(a - b) < _CLOSE for a, b in zip(_numbers(again), _numbers(said), strict=True))
-    detail = f"{evaluation.metric} {said.estimate:.4f} [{said.low:.4f}, {said.high:.4f}], {how}"
-    return Finding(what, "agrees" if same else "differs", detail if same else f"{detail}: now {again.estimate:.4f}")
+    detail = f"{evaluation.metric} {_spoken(said)}, {how}"
+    if not wrong and len(scores) != evaluation.items:
+        wrong = f"it was scored on {evaluation.items} items, and the results are of {len(scores)}"
+    if not wrong and not _same_interval(again, said):
+        wrong = f"the items' scores give {_spoken(again)}"
+    return Finding(what, "differs", f"{detail}: {wrong}") if wrong else Finding(what, "agrees", detail)
 
 
-def _numbers(interval: object) -> tuple[float, float, float]:
-    return (interval.estimate, interval.low, interval.high)  # type: ignore[attr-defined]
+def _wrong_items(
+    folder: Path, evaluation: Evaluation, results: Sequence[ItemResult], keys: Mapping[str, Item], spec: BenchmarkSpec
+) -> str:
+    """What is wrong with per-item results that have their outputs; empty where nothing is."""
+    unknown = [r.id for r in results if r.id not in keys]
+    if unknown:
+        return f"{_some(unknown)} in its results are no items of the benchmark"
+    again = scoring.rescored(spec, [keys[r.id] for r in results], results)
+    changed = [
+        f"{r.id} (said {r.score:g}, is {now:g})" for r, now in zip(results, again, strict=True) if r.score != now
+    ]
+    if changed:
+        return f"scored again, {_some(changed)} come out differently"
+    if bundles.digest(folder / "results" / f"{evaluation.id}.jsonl") != evaluation.results_id:
+        return "its per-item results are not those that were recorded"
+    return ""
 
 
-def _verdicts(view: StudyView, results: Mapping[str, list[ItemResult]]) -> Iterator[Finding]:
-    for verdict in view.verdicts:
-        if verdict.comparison is None or verdict.run_id is None:
-            continue
-        what = f"verdict on {short(view.id, verdict.trial_id)}: {verdict.outcome}"
-        candidate = view.evaluation(verdict.run_id, "zero_shot", "dev")
-        first = results.get(candidate.id, []) if candidate else []
-        second = results.get(verdict.against, [])
-        if not first or not second:
-            yield Finding(what, "not checked", "the per-item results behind it are not in the bundle")
-            continue
-        again = scoring.compare([r.score for r in first], [r.score for r in second])
-        yield _comparison(what, verdict, verdict.comparison, again)
+# -- verdicts ----------------------------------------------------------------------------------------------------------
 
 
-def _comparison(what: str, verdict: Verdict, said: Comparison, again: Comparison) -> Finding:
-    same = (
-        (again.wins, again.losses, again.items) == (said.wins, said.losses, said.items)
-        and abs(again.p_value - said.p_value) <= _CLOSE
-        and all(abs(a - b) < _CLOSE for a, b in zip(_numbers(again.difference), _numbers(said.difference), strict=True))
-    )
+def _verdicts(contents: _Contents) -> Iterator[Finding]:
+    """Each verdict that rests on a comparison, given again from what had been scored when it was given."""
+    scored: dict[str, Evaluation] = {}
+    for recorded in contents.history:
+        if isinstance(recorded.event, EvaluationRecorded):
+            scored[recorded.event.evaluation.id] = recorded.event.evaluation
+        elif isinstance(recorded.event, VerdictGiven):
+            verdict = recorded.event.verdict
+            if verdict.comparison is not None:
+                yield _verdict(contents, verdict, verdict.comparison, scored)
+            elif verdict.outcome is Outcome.PROMOTE:
+                yield Finding(_name(contents, verdict), "differs", "a promotion with no comparison behind it")
+
+
+def _verdict(
+    contents: _Contents, verdict: Verdict, said: Comparison, scored: Mapping[str, Evaluation]
+) -> Finding:  # fmt: skip
+    what = _name(contents, verdict)
     threshold = f", threshold {verdict.threshold:.2g}" if verdict.threshold is not None else ""
     detail = (
         f"{said.difference.estimate:+.4f}, {said.wins} won and {said.losses} lost, p = {said.p_value:.3g}{threshold}"
     )
-    return Finding(what, "agrees" if same else "differs", detail if same else f"{detail}: now p = {again.p_value:.3g}")
+    request = _request(contents.view, verdict, scored)
+    if request is None:
+        return Finding(what, "differs", f"{detail}: it names an evaluation that was not made by then")
+    needed = (request.candidate, request.incumbent, request.few_shot, *request.retrains, *request.incumbent_retrains)
+    if any(not contents.results[e] for e in needed):
+        return Finding(what, "not checked", "the per-item results behind it are not in the bundle")
+    if len({len(contents.results[e]) for e in needed}) > 1:
+        return Finding(what, "differs", f"{detail}: the per-item results behind it are not of the same items")
+    again = scoring.judge(request, scored, lambda e: [r.score for r in contents.results[e.id]], contents.view)
+    differing = _differing(verdict, again)
+    if differing:
+        return Finding(what, "differs", f"{detail}: given again, {'; '.join(differing)}")
+    return Finding(what, "agrees", detail)
 
 
-def _results(folder: Path, evaluation: Evaluation) -> list[ItemResult]:
-    path = folder / "results" / f"{evaluation.id}.jsonl"
-    return scoring.read_outputs(path) if path.is_file() else []
+def _name(contents: _Contents, verdict: Verdict) -> str:
+    return f"verdict on {short(contents.view.id, verdict.trial_id)}: {verdict.outcome}"
 
 
-def _items(folder: Path) -> dict[str, dict[str, Item]]:
-    """The items that the bundle holds, by split and id."""
-    found = {}
-    for split in ("dev", "test"):
-        path = folder / "benchmark" / f"{split}.jsonl"
-        if path.is_file():
-            items = (_ITEM.validate_json(line) for line in path.read_text().splitlines())
-            found[split] = {i.id: i for i in items}
+def _request(view: StudyView, verdict: Verdict, scored: Mapping[str, Evaluation]) -> Judge | None:
+    """What the referee was asked when it gave this verdict; None where its evaluations did not exist by then."""
+    by_place = {(e.subject, e.style, e.split): e for e in scored.values()}
+    candidate = by_place.get((verdict.run_id or "", "zero_shot", "dev"))
+    incumbent = scored.get(verdict.against)
+    few_shot = by_place.get((BASE, "few_shot", "dev")) or by_place.get((BASE, "zero_shot", "dev"))
+    if candidate is None or incumbent is None or few_shot is None:
+        return None
+
+    def retrains_of(trial_id: str) -> tuple[str, ...]:
+        runs = standing.retrains(view, view.trial(trial_id))
+        found = (by_place.get((r.id, "zero_shot", "dev")) for r in runs)
+        return tuple(e.id for e in found if e is not None)
+
+    trained = incumbent.subject != BASE
+    return Judge(
+        study_id=view.id,
+        trial_id=verdict.trial_id,
+        run_id=candidate.subject,
+        candidate=candidate.id,
+        incumbent=incumbent.id,
+        few_shot=few_shot.id,
+        comparisons_planned=view.spec.search.planned_comparisons,
+        retrains=retrains_of(verdict.trial_id),
+        incumbent_retrains=retrains_of(view.run(incumbent.subject).trial_id) if trained else (),
+    )
+
+
+def _differing(said: Verdict, again: Verdict) -> list[str]:
+    """The fields of a verdict that come out differently, with both values."""
+    found = []
+    if said.outcome != again.outcome:
+        found.append(f"the outcome is {again.outcome}")
+    if (said.comparison is None) != (again.comparison is None) or (
+        said.comparison and again.comparison and not _same_comparison(said.comparison, again.comparison)
+    ):
+        found.append(f"the comparison is {_compared(again.comparison)}")
+    if not _same_number(said.threshold, again.threshold):
+        found.append(f"the threshold is {again.threshold}")
+    if len(said.retrains) != len(again.retrains) or not all(map(_same_comparison, said.retrains, again.retrains)):
+        found.append(f"the retrains are {', '.join(_compared(r) for r in again.retrains) or 'none'}")
+    if not _same_number(said.noise_floor, again.noise_floor):
+        found.append(f"the noise floor is {again.noise_floor}")
     return found
+
+
+# -- what people read --------------------------------------------------------------------------------------------------
+
+
+def _best(contents: _Contents) -> Iterator[Finding]:
+    """`best/` is the base or a promoted run, and the model in the bundle is what was put there."""
+    view, model = contents.view, contents.folder / "model"
+    if view.best is None:
+        return
+    subject = short(view.id, view.best.subject)
+    promoted = {v.run_id for v in view.verdicts if v.outcome is Outcome.PROMOTE}
+    if view.best.subject != BASE and view.best.subject not in promoted:
+        yield Finding("best model", "differs", f"{subject} was never promoted")
+    if not model.is_dir():
+        return
+    if not view.best.content_id:
+        yield Finding("model/", "not checked", "the history does not say what was put into best/")
+    elif content_id(model) == view.best.content_id:
+        yield Finding("model/", "agrees", f"is {subject}, as the referee put it into best/")
+    else:
+        yield Finding("model/", "differs", f"is not the model of {subject} that the referee put into best/")
+
+
+def _summary(contents: _Contents) -> Iterator[Finding]:
+    """study.json, number by number, against the evaluations and their items."""
+    path = contents.folder / DOCUMENT
+    if not path.is_file():
+        return  # its absence was found with the files
+    try:
+        said: dict[str, JsonValue] = json.loads(path.read_text())
+    except _UNREADABLE as error:
+        yield Finding(DOCUMENT, "differs", f"cannot be read: {_first_line(error)}")
+        return
+    again = result_document(contents.view, difference=_difference(contents))
+    for name in ("dev", "test", "difference", "trials", "runs"):
+        wrong = list(_unequal(name, said.get(name), again.get(name)))
+        detail = "; ".join(wrong) if wrong else _brief(name, again.get(name))
+        yield Finding(f"{DOCUMENT}: {name}", "differs" if wrong else "agrees", detail)
+
+
+def _difference(contents: _Contents) -> Comparison | None:
+    """The promoted model against the few-shot base on the test's items."""
+    view = contents.view
+    if view.best is None or view.best.subject == BASE:
+        return None
+    best = view.evaluation(view.best.subject, view.best.style, "test")
+    base = view.evaluation(BASE, "few_shot", "test") or view.evaluation(BASE, "zero_shot", "test")
+    if best is None or base is None:
+        return None
+    first, second = ([r.score for r in contents.results[e.id]] for e in (best, base))
+    return scoring.compare(first, second) if first and len(first) == len(second) else None
+
+
+def _unequal(name: str, said: JsonValue, again: JsonValue) -> Iterator[str]:
+    """The places where two documents differ."""
+    if isinstance(said, dict) and isinstance(again, dict):
+        for key in sorted({*said, *again}):
+            yield from _unequal(f"{name}.{key}", said.get(key), again.get(key))
+    elif isinstance(said, int | float) and isinstance(again, int | float):
+        if not _same_number(said, again):
+            yield f"{name} says {said:g} and is {again:g}"
+    elif said != again:
+        yield f"{name} says {said} and is {again}"
+
+
+def _brief(name: str, value: JsonValue) -> str:
+    if name == "difference" and isinstance(value, dict):
+        return f"{value['estimate']:+.4f} [{value['low']:+.4f}, {value['high']:+.4f}], p = {value['p_value']:.3g}"
+    if isinstance(value, dict):
+        scores = {key: score for key, score in value.items() if isinstance(score, dict)}
+        return ", ".join(f"{key.replace('_', '-')} {score['estimate']:.4f}" for key, score in scores.items()) or "none"
+    return "none" if value is None else str(value)
+
+
+# -- comparing numbers -------------------------------------------------------------------------------------------------
+
+
+def _same_number(said: float | None, again: float | None) -> bool:
+    if said is None or again is None:
+        return said is again
+    return math.isclose(said, again, rel_tol=_CLOSE, abs_tol=0.0) or (said == 0.0 and abs(again) < _CLOSE)
+
+
+def _same_interval(first: Interval, second: Interval) -> bool:
+    return all(_same_number(getattr(first, f.name), getattr(second, f.name)) for f in fields(Interval))
+
+
+def _same_comparison(first: Comparison, second: Comparison) -> bool:
+    counts = (first.items, first.wins, first.losses) == (second.items, second.wins, second.losses)
+    return (
+        counts and _same_number(first.p_value, second.p_value) and _same_interval(first.difference, second.difference)
+    )
+
+
+def _spoken(interval: Interval) -> str:
+    return f"{interval.estimate:.4f} [{interval.low:.4f}, {interval.high:.4f}]"
+
+
+def _compared(comparison: Comparison | None) -> str:
+    if comparison is None:
+        return "none"
+    d = comparison.difference.estimate
+    return f"{d:+.4f}, {comparison.wins} won and {comparison.losses} lost, p = {comparison.p_value:.3g}"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"{', '.join(names[:3])}{more}"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def _lines(path: Path) -> list[str]:
+    return [line for line in path.read_text().split("\n") if line]

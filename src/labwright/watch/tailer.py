@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import stat
 from pathlib import Path
+from typing import BinaryIO
 
 from labwright.contracts.compute import MetricPoint
 
@@ -26,14 +29,16 @@ class Tailer:
 
         `NaN` and `Infinity` are read as what they say. Lines that are no JSON object with a whole `step`, or are
         longer than 1 MiB, are counted in `bad_lines`. A file that became shorter was written anew by a new attempt of
-        the run: it is read again from its start. A symbolic link is not followed: a run could point it anywhere.
+        the run: it is read again from its start. Only a regular file is read: a link could lead anywhere, a pipe
+        could make its reader wait for ever.
         """
-        if self._path.is_symlink() or not self._path.is_file():
-            return [], self._offset
-        if self._path.stat().st_size < self._offset:
-            self._offset, self._at, self._in_long_line = 0, 0.0, False
         points: list[MetricPoint] = []
-        with self._path.open("rb") as file:
+        opened = _open(self._path)
+        if opened is None:
+            return points, self._offset
+        with opened as file:
+            if os.fstat(file.fileno()).st_size < self._offset:
+                self._offset, self._at, self._in_long_line, self.bad_lines = 0, 0.0, False, 0
             file.seek(self._offset)
             while line := file.readline(_LONGEST_LINE):
                 ended = line.endswith(b"\n")
@@ -62,6 +67,18 @@ class Tailer:
         self._at = at if math.isfinite(at) else self._at
         values = {name: number for name, number in numbers.items() if name not in ("step", "time")}
         return MetricPoint(int(step), self._at, values)
+
+
+def _open(path: Path) -> BinaryIO | None:
+    """The file, or None for what is not there, may not be read or is no regular file."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        return None
+    return os.fdopen(descriptor, "rb")
 
 
 def _number(value: object) -> float | None:

@@ -13,7 +13,7 @@ from labwright.study import verification
 _SIGNS = {"agrees": "ok", "differs": "!!", "not checked": "--"}
 
 
-def export(study_id: str, out: Path, with_model: bool, with_test: bool) -> int:
+def export(study_id: str, out: Path, with_model: bool, with_test: bool, json: bool) -> int:
     """Write a bundle."""
     lab = open_lab()
     referee = lab.referee()
@@ -22,6 +22,9 @@ def export(study_id: str, out: Path, with_model: bool, with_test: bool) -> int:
     finally:
         referee.close()
         lab.ledger.close()
+    if json:
+        print_json({"study": study_id, "bundle": str(written), "with_model": with_model, "with_test": with_test})
+        return 0
     say(f"wrote {written}; re-check it with: labwright verify {written}")
     return 0
 

@@ -7,6 +7,7 @@ import importlib.util
 import platform
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
 
@@ -14,7 +15,7 @@ import psutil
 
 from labwright.cli.edge import print_json, say
 from labwright.compute.sandbox import Sandbox
-from labwright.config import Settings
+from labwright.config import Settings, read_settings
 from labwright.contracts.research import Check
 
 _TRAINING = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "safetensors")
@@ -23,17 +24,18 @@ _KEYS = ("HF_TOKEN", "OPENAI_API_KEY", "ANTHROPIC_API_KEY")
 
 def examine(json: bool) -> int:
     """Print each check; exit 1 when something that every study needs is missing."""
-    checks = list(_checks(Settings()))
+    checks = list(_checks(read_settings()))
+    needed = {"python", "training libraries", "lab home"}
+    ready = all(c.ok for c in checks if c.name in needed)
     if json:
-        print_json([asdict(c) for c in checks])
+        print_json({"ready": ready, "checks": [asdict(c) for c in checks]})
     else:
         width = max(len(c.name) for c in checks)
         for check in checks:
             say(f"{'ok' if check.ok else '--':>2}  {check.name:<{width}}  {check.detail}")
             if check.cure and not check.ok:
                 say(f"{'':>4}{'':<{width}}  cure: {check.cure}")
-    needed = {"python", "training libraries", "lab home"}
-    return 0 if all(c.ok for c in checks if c.name in needed) else 1
+    return 0 if ready else 1
 
 
 def _checks(settings: Settings) -> Iterator[Check]:
@@ -52,7 +54,7 @@ def _checks(settings: Settings) -> Iterator[Check]:
     sandbox = Sandbox(settings.sandbox)
     enforced = sandbox.boundary == "enforced"
     yield Check("boundary", enforced, "bubblewrap works: runs and the generation worker are sandboxed" if enforced
-                else f"not enforced: {sandbox.why}", "apt-get install bubblewrap")  # fmt: skip
+                else f"not enforced: {sandbox.why}")  # fmt: skip
     environment = settings.process_environment
     found = [k for k in _KEYS if environment.get(k)]
     yield Check("keys", True, ", ".join(found) if found else "none set; the autopilot and bundled models need none")
@@ -61,6 +63,12 @@ def _checks(settings: Settings) -> Iterator[Check]:
 def _home(settings: Settings) -> Check:
     home = settings.home_path
     nearest = next(p for p in (home, *home.parents) if p.exists())
+    try:
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        cure = "set LABWRIGHT_HOME to a directory that this user may write"
+        return Check("lab home", False, f"{home} cannot be written: {error.strerror}", cure)
     free = shutil.disk_usage(nearest).free
     return Check("lab home", free > 4e9, f"{home} ({free / 1e9:.0f} GB free)", "set LABWRIGHT_HOME to a larger disk")
 
@@ -69,7 +77,10 @@ def _gpu() -> Check:
     query = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"]
     if shutil.which(query[0]) is None:
         return Check("gpu", True, "none seen: training runs on the processor")
-    answer = subprocess.run(query, capture_output=True, text=True, check=False, timeout=20)
+    try:
+        answer = subprocess.run(query, capture_output=True, text=True, check=False, timeout=20)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Check("gpu", False, f"nvidia-smi does not answer: {error}", "check the driver with nvidia-smi")
     names = "; ".join(answer.stdout.strip().splitlines())
     return Check("gpu", answer.returncode == 0, names or answer.stderr.strip(), "check the driver with nvidia-smi")
 

@@ -20,8 +20,10 @@ def evaluate(model: str, benchmark: Path, split: str, few_shot: bool, limit: int
     """Score a model directory, bundled name or Hub id, outside any study."""
     if split not in ("dev", "test"):
         raise UsageError(f"there is no split {split!r}", where="--split", cure="use dev or test")
+    _must_be_a_pack(benchmark)
     lab = open_lab()
     base = resolve(model, lab.home, Path.cwd(), lambda what, fraction: _progress(f"{what} {fraction:.0%}"))
+    _progress("")
     referee = lab.referee()
     try:
         sealed = referee.seal(Seal(None, str(benchmark.resolve())))
@@ -53,6 +55,14 @@ def evaluate(model: str, benchmark: Path, split: str, few_shot: bool, limit: int
             f"{score.estimate:.1%}  [{score.low:.1%}, {score.high:.1%}]  in {found.duration_s:.1f} s")  # fmt: skip
         say(f"boundary: {found.boundary}")
     return 0
+
+
+def _must_be_a_pack(benchmark: Path) -> None:
+    if (benchmark / "benchmark.yaml").is_file():
+        return
+    there = "it holds no benchmark.yaml" if benchmark.is_dir() else "there is no such directory"
+    cure = "give a directory with a benchmark.yaml; `labwright study init DIR` writes one to start from"
+    raise UsageError(f"this is no benchmark: {there}", where=str(benchmark), cure=cure)
 
 
 def _ask_a_person(name: str, opened: int) -> None:

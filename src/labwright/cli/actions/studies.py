@@ -12,23 +12,27 @@ from types import FrameType
 from rich.console import Console
 from rich.table import Table
 
-from labwright.assemble import Lab, open_lab
-from labwright.cli.edge import print_json, say
+from labwright.assemble import Lab, check_names, open_lab
+from labwright.cli.edge import error_document, print_json, say, show
 from labwright.cli.progress import open_progress
-from labwright.contracts.errors import UsageError
+from labwright.contracts.errors import LabwrightError, UsageError
 from labwright.contracts.research import StudyState
 from labwright.contracts.views import StudyStatus
-from labwright.study.conclusion import Conclusion, conclude
+from labwright.study.conclusion import Conclusion, conclude, kept_document
 from labwright.study.engine import STOP_FILE
 from labwright.study.lock import is_held
 from labwright.study.report import numbers
-from labwright.study.spec import read_study
+from labwright.study.spec import STUDY_FILE, read_study
 from labwright.study.starter import write_starter
 
 
-def init(directory: Path) -> int:
+def init(directory: Path, json: bool) -> int:
     """Write the starter study."""
-    for path in write_starter(directory):
+    written = write_starter(directory)
+    if json:
+        print_json({"study": str(directory / STUDY_FILE), "written": [str(p) for p in written]})
+        return 0
+    for path in written:
         say(f"wrote {path}")
     say(f"\nlook at {directory / 'study.yaml'}, then: labwright study run {directory}")
     return 0
@@ -37,21 +41,21 @@ def init(directory: Path) -> int:
 def run(directory: Path, model: str, budget_hours: float | None, backend: str, json: bool) -> int:
     """Start a new study and see it through."""
     source = read_study(directory)
+    check_names(model, backend)
     lab = open_lab()
     study_id = lab.create_study(source, wall_clock_s=budget_hours * 3600 if budget_hours else None)
-    print(f"study {study_id} in {lab.home / 'studies' / study_id}", file=sys.stderr)  # noqa: T201
+    _aside(f"study {study_id} in {lab.home / 'studies' / study_id}")
     return _see_through(lab, study_id, model, backend, json)
 
 
 def resume(study_id: str, model: str, backend: str, json: bool) -> int:
     """Go on with a study."""
+    check_names(model, backend)
     lab = open_lab()
     view = lab.ledger.study_view(study_id)
     if view.state is StudyState.FINISHED:
-        raise UsageError(
-            f"study {study_id} is finished: {view.reason}",
-            cure=f"read its report with `labwright study report {study_id}`, or run its directory again",
-        )
+        _aside(f"study {study_id} is finished already; to run it anew: labwright study run {view.source}")
+        return _finish(lab, study_id, None, json)
     return _see_through(lab, study_id, model, backend, json)
 
 
@@ -80,21 +84,28 @@ def status(study_id: str | None, json: bool) -> int:
     """Where a study stands: counts, the newest trials, budget."""
     lab = open_lab()
     found = lab.ledger.status(study_id or _newest(lab), now=time.time())
-    alive = is_held(lab.home / "studies" / found.id)
+    directory = lab.home / "studies" / found.id
+    alive = is_held(directory)
     if json:
-        print_json({**asdict(found), "process_alive": alive})
+        kept = kept_document(directory) if found.state is StudyState.FINISHED else {}
+        print_json({**kept, **_told(found), "process_alive": alive})
     else:
         _print_status(found, alive)
     return 0
 
 
-def stop(study_id: str) -> int:
+def stop(study_id: str, json: bool) -> int:
     """Ask the process that runs a study to stop."""
     lab = open_lab()
     directory = Path(lab.ledger.study_view(study_id).directory)
     if not is_held(directory):
-        raise UsageError(f"no process is running study {study_id}", cure=f"labwright study status {study_id}")
+        raise UsageError(
+            f"no process is running study {study_id}", cure=f"see where it stands: labwright study status {study_id}"
+        )
     (directory / STOP_FILE).touch()
+    if json:
+        print_json({"study": study_id, "asked_to_stop": True})
+        return 0
     say(f"asked {study_id} to stop; it ends its runs first and keeps best/")
     return 0
 
@@ -128,36 +139,68 @@ def _see_through(lab: Lab, study_id: str, model: str, backend: str, json: bool) 
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
+    failure: LabwrightError | None = None
+    try:
+        engine.run()
+    except LabwrightError as error:
+        if lab.ledger.study_view(study_id).state is not StudyState.FAILED:
+            raise  # nothing was begun, such as where another process is running the study
+        failure = error
+    finally:
+        progress.close()
+    return _finish(lab, study_id, failure, json)
+
+
+def _finish(lab: Lab, study_id: str, failure: LabwrightError | None, json: bool) -> int:
+    """Leave a report, say what the study came to, and why it failed if it did. Returns the exit code."""
     referee = lab.referee()
     try:
-        try:
-            engine.run()
-        finally:
-            progress.close()
-            conclusion = conclude(lab.ledger, referee, study_id)
-            _tell(conclusion, json)
+        conclusion = conclude(lab.ledger, referee, study_id)
+    except LabwrightError as second:
+        raise failure or second from None  # without a report, the first reason is the one to know
     finally:
         referee.close()
         lab.ledger.close()
+    if json:
+        failed = error_document(type(failure).__name__, failure.what, failure.where, failure.cure) if failure else {}
+        print_json({**conclusion.document(), **failed})
+    else:
+        _tell(conclusion)
+    if failure is not None:
+        show(failure)
+        return failure.exit_code
     return 0 if conclusion.view.state is StudyState.FINISHED else 1
 
 
-def _tell(conclusion: Conclusion, json: bool) -> None:
+def _tell(conclusion: Conclusion) -> None:
     document = conclusion.document()
-    if json:
-        print_json(document)
-        return
     view = conclusion.view
     verdict = document["verdict"]
     headline = verdict["headline"] if isinstance(verdict, dict) else ""
     say(f"\n{headline}\n")
-    say(f"  why it ended   {view.reason}")
+    if view.state is not StudyState.FAILED:  # why it failed is said at the end, as an error with its cure
+        say(f"  why it ended   {view.reason}")
     say(f"  trials, runs   {len(view.trials)} trials, {len(view.runs)} runs in {numbers.duration(view.wall_clock_s)}"
         f" ({view.utilisation:.1%} of it training or evaluating)")  # fmt: skip
     say(f"  boundary       {document['boundary']}")
-    say(f"  best model     {document['best_model']}")
+    say(f"  best model     {document['best_model'] or 'none yet'}")
     say(f"  report         {conclusion.page}")
-    say(f"  bundle         labwright study export {view.id} {view.id}.tar.gz")
+    if view.state is StudyState.FINISHED:
+        say(f"  bundle         labwright study export {view.id} {view.id}.tar.gz")
+    else:
+        say(f"  go on          labwright study resume {view.id}")
+
+
+def _told(found: StudyStatus) -> dict[str, object]:
+    """The status as JSON; `trials` and `runs` are counts, as in a finished study's document."""
+    counts = asdict(found)
+    by_state = {str(state): number for state, number in found.runs.items()}
+    return {"study": found.id, **counts, "runs": sum(by_state.values()), "runs_by_state": by_state}
+
+
+def _aside(text: str) -> None:
+    """A line for the person, which is not the answer."""
+    print(text, file=sys.stderr)  # noqa: T201
 
 
 def _newest(lab: Lab) -> str:

@@ -33,6 +33,7 @@ __all__ = [
     "page",
     "result_document",
     "write_report",
+    "write_whole",
 ]
 
 
@@ -52,7 +53,7 @@ def write_report(
     whole lab's openings of this benchmark's test. Raises StorageError.
     """
     facts = gather(view, curves, difference=difference, openings=openings, reproduce=reproduce, environment=environment)
-    return _replace(out / "report.md", markdown(facts)), _replace(out / "report.html", page(facts))
+    return write_whole(out / "report.md", markdown(facts)), write_whole(out / "report.html", page(facts))
 
 
 def result_document(
@@ -73,8 +74,8 @@ def result_document(
     )
 
 
-def _replace(path: Path, text: str) -> Path:
-    """Write beside, then rename: a reader sees the old report or the new one."""
+def write_whole(path: Path, text: str) -> Path:
+    """Write beside, then rename: a reader sees the old file or the new one. Raises StorageError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

@@ -16,19 +16,13 @@ def write_starter(directory: Path) -> tuple[Path, ...]:
     """Write the starter study into a directory, which is made where it is missing. Returns what was written.
 
     Raises:
-        UsageError: a file of the study is there already; nothing is written then.
+        UsageError: there is something in the directory; nothing is written then.
         StorageError: the directory cannot be written.
     """
     files = dict(_files(resources.files(__package__) / "files", Path()))
-    taken = [directory / name for name in files if (directory / name).exists()]
-    if taken:
-        raise UsageError(
-            f"{taken[0].relative_to(directory)} is there already, and nothing was written",
-            where=str(directory),
-            cure=f"choose another directory, or edit {directory / 'study.yaml'} as it is",
-        )
     written = []
     try:
+        _must_be_free(directory)
         for name, content in files.items():
             path = directory / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,6 +33,25 @@ def write_starter(directory: Path) -> tuple[Path, ...]:
             f"cannot be written: {error.strerror}", where=str(directory), cure="choose another directory"
         ) from error
     return tuple(written)
+
+
+def _must_be_free(directory: Path) -> None:
+    if directory.exists() and not directory.is_dir():
+        raise UsageError("this is a file", where=str(directory), cure="give a new or empty directory")
+    there = sorted(p.name for p in directory.iterdir()) if directory.is_dir() else []
+    if "study.yaml" in there:
+        raise UsageError(
+            "there is a study here already, and nothing was written",
+            where=str(directory),
+            cure=f"run it with `labwright study run {directory}`, or choose another directory",
+        )
+    if there:
+        held = ", ".join(there[:3]) + (", …" if len(there) > 3 else "")
+        raise UsageError(
+            f"the directory is not empty (it holds {held}), and nothing was written",
+            where=str(directory),
+            cure="give a new or empty directory",
+        )
 
 
 def _files(folder: Traversable, prefix: Path) -> list[tuple[Path, bytes]]:
