@@ -82,13 +82,17 @@ def _disk(view: StudyView, study_directory: Path) -> Check:
 
 
 def _time(view: StudyView, startup_s: float, step_s: float) -> Check:
-    """Whether at least one trial can be trained, scored, confirmed and tested in the time given."""
-    evaluations = [e.duration_s for e in view.evaluations]
-    one = startup_s + view.spec.search.rungs[-1] * step_s + max(evaluations, default=0.0)
-    needed_s = 2 * one + 3 * max(evaluations, default=0.0)
+    """Whether at least one trial can be trained to the first rung, scored, confirmed and tested in the time given."""
+    evaluation_s = max((e.duration_s for e in view.evaluations), default=0.0)
     left_s = view.budget.left_wall_clock_s
-    said = f"a step takes {step_s:.2f} s; a trial, its retrain and the test need {needed_s:.0f} s of {left_s:.0f} s"
-    return Check("time", needed_s <= left_s, said, "raise budget.wall_clock, or lower search.rungs")
+    first, last = (
+        2 * (startup_s + steps * step_s + evaluation_s) + 3 * evaluation_s
+        for steps in (view.spec.search.rungs[0], view.spec.search.rungs[-1])
+    )
+    said = f"a step takes {step_s:.2f} s; a trial, its retrain and the test need {last:.0f} s of {left_s:.0f} s"
+    if first <= left_s < last:
+        said += f", more than there is; at the first rung they need {first:.0f} s"
+    return Check("time", first <= left_s, said, "raise budget.wall_clock, or lower search.rungs")
 
 
 def _pace(smoke: Run) -> tuple[float, float]:
