@@ -1,10 +1,12 @@
-"""What all tests share: one tiny model for the whole session."""
+"""What all tests share: one tiny model, and one finished toy study, for the whole session."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.toys.toy_study import FinishedStudy, run_study, toy_lab, write_study
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +17,12 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("models") / "tiny"
     make_tiny_model(path, alphabet="0123456789 Sortascending:->\nabcdefghijklmnopqrstuvwxyz")
     return path
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterator[FinishedStudy]:
+    """A study that promoted a model, and its lab. Not to be changed by those who use it."""
+    folder = tmp_path_factory.mktemp("finished")
+    lab = toy_lab(folder / "home")
+    yield FinishedStudy(lab, run_study(lab, write_study(folder / "study", tiny_model)))
+    lab.ledger.close()

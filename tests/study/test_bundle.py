@@ -8,8 +8,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from tests.study.conftest import FinishedStudy
-from tests.toys.toy_study import items
+from tests.toys.toy_study import FinishedStudy, items
 
 from labwright.contracts.errors import BoundaryError, UsageError
 from labwright.study import bundle as bundles

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.study.conftest import FinishedStudy
+from tests.toys.toy_study import FinishedStudy
 
 from labwright.contracts.errors import UsageError
 from labwright.study import bundle as bundles

@@ -6,6 +6,7 @@ import json
 import random
 import textwrap
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -18,6 +19,14 @@ from labwright.study.spec import read_study
 TOYS = Path(__file__).parent
 RECIPE = (TOYS / "toy_recipe.py").read_text()
 _CALL = 'if __name__ == "__main__":\n    main()\n'
+
+
+@dataclass(frozen=True)
+class FinishedStudy:
+    """A study that ran to its end, and the lab that it is in."""
+
+    lab: Lab
+    view: StudyView
 
 
 def recipe_that_also(attack: str, *, before: bool = False) -> str:

@@ -30,7 +30,13 @@ class BaseModel:
 
 
 def resolve(
-    name: str, home: Path, study_dir: Path, progress: OnProgress | None = None, *, endpoint: str | None = None
+    name: str,
+    home: Path,
+    study_dir: Path,
+    progress: OnProgress | None = None,
+    *,
+    endpoint: str | None = None,
+    asked_as: str = "base_model",
 ) -> BaseModel:
     """Find, build or download the base model that a study names.
 
@@ -41,6 +47,7 @@ def resolve(
         study_dir: what a relative directory is relative to.
         progress: told what is being done and the fraction of it, at the start, at every step and at the end.
         endpoint: another Hub than the one huggingface_hub is configured for.
+        asked_as: the field or argument that named it, for the error.
 
     Raises:
         ModelError: there is no such model, or it cannot be used; the cure says what to do.
@@ -53,7 +60,7 @@ def resolve(
     elif _HUB_ID.match(name) and not name.startswith("."):
         path = hub.fetch(name, home, report, endpoint)
     else:
-        raise ModelError(f"there is no base model {name!r}", where="base_model", cure=_cure(name, study_dir))
+        raise ModelError(f"there is no base model {name!r}", where=asked_as, cure=_cure(name, study_dir))
     model_id, parameters = identify(path, report)
     return BaseModel(name, path, model_id, parameters)
 

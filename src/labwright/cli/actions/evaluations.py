@@ -22,7 +22,9 @@ def evaluate(model: str, benchmark: Path, split: str, few_shot: bool, limit: int
         raise UsageError(f"there is no split {split!r}", where="--split", cure="use dev or test")
     _must_be_a_pack(benchmark)
     lab = open_lab()
-    base = resolve(model, lab.home, Path.cwd(), lambda what, fraction: _progress(f"{what} {fraction:.0%}"))
+    base = resolve(
+        model, lab.home, Path.cwd(), lambda what, fraction: _progress(f"{what} {fraction:.0%}"), asked_as="MODEL"
+    )
     _progress("")
     referee = lab.referee()
     try:

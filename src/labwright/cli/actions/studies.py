@@ -211,8 +211,9 @@ def _newest(lab: Lab) -> str:
 
 
 def _print_status(found: StudyStatus, alive: bool) -> None:
-    process = "a process is running it" if alive else "no process is running it"
-    say(f"{found.id}: {found.state}, phase {found.phase or '–'} ({process})")
+    say(f"{found.id}: {found.state}{f', phase {found.phase}' if found.phase else ''}")
+    if found.state is StudyState.RUNNING and not alive:
+        say(f"  its process is gone; go on with: labwright study resume {found.id}")
     if found.reason:
         say(f"  {found.reason}")
     counted = [f"{count} {outcome}" for outcome, count in found.outcomes.items() if count]
