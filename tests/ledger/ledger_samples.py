@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import create_engine, select
 
+from labwright.contracts.effects import Cost
 from labwright.contracts.events import (
     AlertRaised,
     BaseResolved,
@@ -58,8 +59,26 @@ from labwright.contracts.research import (
     TrialKind,
     Verdict,
 )
+from labwright.contracts.sessions import (
+    Approval,
+    ApprovalAnswered,
+    ApprovalAsked,
+    LlmReconciled,
+    LlmReleased,
+    LlmReserved,
+    SessionAdjusted,
+    SessionAttached,
+    SessionBudget,
+    SessionEnded,
+    SessionOpened,
+    SessionSuspended,
+    StudyLinked,
+    ToolEnded,
+    ToolStarted,
+    UserSaid,
+)
 from labwright.contracts.specs import Split
-from labwright.ledger.tables import STATE
+from labwright.ledger.tables import SESSION_STATE, STATE
 
 SPEC = {
     "goal": "Sort three numbers",
@@ -193,10 +212,55 @@ def rich_history(study: str) -> list[tuple[float, Event]]:
     ]
 
 
+def opened(session: str, budget: SessionBudget | None = None) -> SessionOpened:
+    ceilings = SessionBudget(usd=5.0, wall_clock_s=3600.0) if budget is None else budget
+    return SessionOpened(session, "sort three numbers", "autopilot", "/work", "ask", ceilings)
+
+
+def asked(session: str, name: str, *, call: str = "c1") -> ApprovalAsked:
+    args = {"script": "train.py", "hours": 2, "tags": ["a", None]}
+    question = Approval(
+        name, session, call, "run_study", ("execute", "spend"), args, "start a run", "--- a", Cost(None, 1.5), "$3", 1.0
+    )
+    return ApprovalAsked(session, question)
+
+
+def session_history(session: str) -> list[tuple[float, Event]]:
+    """Every kind of a session's events: suspended for an approval, killed, resumed on another model, ended."""
+    return [
+        (1000.0, opened(session)),
+        (1000.0, SessionAttached(session, 11, "autopilot")),
+        (1001.0, UserSaid(session, "in two hours, please")),
+        (1002.0, LlmReserved(session, "l1", "m", 1000, 500, 0.02)),
+        (1003.0, LlmReconciled(session, "l1", 900, 400, 100, 0.01)),
+        (1003.0, LlmReserved(session, "l2", "m", 1000, 500, 0.02, agent="researcher")),
+        (1004.0, LlmReleased(session, "l2", "the server was down")),
+        (1004.0, StudyLinked(session, "s-1")),
+        (1005.0, ToolStarted(session, "r1", "c0", "read_log", ("read",), {"run": "r"})),
+        (1006.0, ToolEnded(session, "r1", "c0", "success", "loss 0.1")),
+        (1007.0, asked(session, f"{session}-A1")),
+        (1008.0, asked(session, f"{session}-A2", call="c2")),
+        (1010.0, SessionSuspended(session, "an approval is open")),
+        (5000.0, ApprovalAnswered(session, f"{session}-A1", "approved", "ann", "", {"hours": 1})),
+        (5001.0, ApprovalAnswered(session, f"{session}-A2", "denied", "ann", "too dear")),
+        (5002.0, SessionAdjusted(session, SessionBudget(usd=9.0), "auto", "ann")),
+        (5010.0, SessionAttached(session, 12, "other")),
+        (5011.0, ToolStarted(session, "r2", "c1", "run_study", ("execute", "spend"), {"hours": 1})),
+        (5012.0, LlmReserved(session, "l3", "other", 10, 20, None)),
+        (5020.0, SessionAttached(session, 13, "other")),  # killed at 5012
+        (5021.0, ToolEnded(session, "r2", "c1", "unknown")),
+        (5021.0, LlmReconciled(session, "l3", 10, 0, 20, None)),
+        (5030.0, SessionEnded(session, "done", "it sorts")),
+    ]
+
+
 def state_rows(database: Path) -> dict[str, list[tuple[object, ...]]]:
     """Every row of every state table."""
     engine = create_engine(f"sqlite:///{database}")
     with engine.connect() as connection:
-        rows = {t.name: [tuple(row) for row in connection.execute(select(t).order_by(*t.primary_key))] for t in STATE}
+        rows = {
+            t.name: [tuple(row) for row in connection.execute(select(t).order_by(*t.primary_key))]
+            for t in (*STATE, *SESSION_STATE)
+        }
     engine.dispose()
     return rows

@@ -26,6 +26,7 @@ from labwright.contracts.research import (
     Trial,
     Verdict,
 )
+from labwright.contracts.sessions import SessionEvent
 from labwright.contracts.specs import Split
 
 
@@ -309,6 +310,7 @@ Event = (
     | NoteTaken
     | StudyEnded
     | ReportWritten
+    | SessionEvent
 )
 """Any event."""
 

@@ -6,7 +6,6 @@ event, its place in the order and the rows that earlier events made; then replay
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import singledispatch
 
 from sqlalchemy import Connection, Table, and_, bindparam, func, select
@@ -14,7 +13,10 @@ from sqlalchemy import Connection, Table, and_, bindparam, func, select
 from labwright.contracts import events
 from labwright.contracts.errors import StorageError
 from labwright.contracts.research import Run, RunState, StudyState
+from labwright.contracts.sessions import SessionEvent
 from labwright.ledger import tables
+from labwright.ledger.place import Place
+from labwright.ledger.session_projection import fold_session
 
 # These two run for every event, and building a statement costs more than running it: they are built once.
 _SESSION_OF = select(tables.studies.c.session_seq).where(tables.studies.c.id == bindparam("study"))
@@ -29,19 +31,9 @@ _EXTEND_SESSION = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where an event stands: its number, its study, its time, and its text."""
-
-    seq: int
-    study_id: str | None
-    at: float
-    body: str
-
-
 def apply(event: events.Event, to: Connection, place: Place) -> None:
     """Fold an event and let it count for its session's time. Raises StorageError where it contradicts the state."""
-    if place.study_id is not None and not isinstance(event, events.StudyCreated):
+    if place.study_id is not None and not isinstance(event, events.StudyCreated | SessionEvent):
         session_seq = _session_of(to, place.study_id, place)
         if not isinstance(event, events.SessionStarted):  # the time since the last session is nobody's
             _extend_session(to, session_seq, place.at)
@@ -78,6 +70,11 @@ def _set_on_study(to: Connection, place: Place, **columns: object) -> None:
 def fold(event: object, _to: Connection, _place: Place) -> None:
     """Write what one kind of event means. Each kind has its function below."""
     raise TypeError(f"no rule folds {type(event).__name__} into the state")
+
+
+@fold.register
+def _(event: SessionEvent, to: Connection, place: Place) -> None:
+    fold_session(event, to, place)
 
 
 @fold.register

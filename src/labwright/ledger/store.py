@@ -11,10 +11,20 @@ from sqlalchemy import Connection, Engine, select
 
 from labwright.contracts.compute import MetricPoint
 from labwright.contracts.events import EVENT, Event, Recorded
+from labwright.contracts.sessions import (
+    Approval,
+    LlmCall,
+    SessionAccount,
+    SessionEvent,
+    SessionSummary,
+    SessionView,
+    ToolCall,
+)
 from labwright.contracts.views import Curve, StudyStatus, StudySummary, StudyView
 from labwright.ledger import connection as database
-from labwright.ledger import queries, status, tables
-from labwright.ledger.projection import Place, apply
+from labwright.ledger import messages, queries, session_queries, status, tables
+from labwright.ledger.place import Place
+from labwright.ledger.projection import apply
 
 _REPLAY_BATCH = 1000
 
@@ -60,6 +70,8 @@ class Ledger:
     def record(self, study_id: str | None, event: Event, at: float | None = None) -> Recorded:
         """Append an event and fold it into the state, both or neither. `at` is now unless given.
 
+        An event of a session names its session itself, and belongs to no study.
+
         Raises StorageError where it contradicts what is recorded, such as a second trial with the same id.
         """
         moment = time.time() if at is None else at
@@ -75,12 +87,23 @@ class Ledger:
                 count += 1
         return count
 
+    @contextmanager
+    def deciding(self) -> Iterator[Decision]:
+        """One write transaction in which to look first and record then: what was seen still holds when it is in.
+
+        Nobody else writes meanwhile, in no thread and in no process. What raises inside leaves nothing behind.
+        """
+        with self._writing("a decision") as connection:
+            yield Decision(connection)
+
     def rebuild(self, study_id: str | None) -> None:
-        """Throw a study's state away and replay its events; None means what belongs to no study."""
+        """Throw a study's state away and replay its events; None means what belongs to no study, with all sessions."""
         with self._writing() as connection:
             for table in tables.STATE:
                 key = table.c.id if table is tables.studies else table.c.study_id
                 connection.execute(table.delete().where(key == study_id))
+            for table in tables.SESSION_STATE if study_id is None else ():
+                connection.execute(table.delete())
             after = 0
             while batch := _page(connection, after, _REPLAY_BATCH, study_id=study_id, every=False):
                 for recorded, body in batch:
@@ -126,6 +149,77 @@ class Ledger:
         with self._reading() as connection:
             rows = connection.execute(select(table).where(table.c.benchmark_id == benchmark_id).order_by(table.c.seq))
             return tuple(queries.parse_any(row) for row in rows)
+
+    # Sessions of the intern
+
+    def session_view(self, session_id: str, now: float | None = None) -> SessionView:
+        """A session as it stands; the time of a running one counts until `now`, where that is given.
+
+        Raises UsageError for an unknown id, naming those there are.
+        """
+        with self._reading() as connection:
+            return session_queries.session_view(connection, session_id, now)
+
+    def session_account(self, session_id: str, now: float | None = None) -> SessionAccount:
+        """A session's ceilings and what it took, without its history. Raises UsageError for an unknown id."""
+        with self._reading() as connection:
+            return session_queries.account(connection, session_id, now)
+
+    def sessions(self) -> tuple[SessionSummary, ...]:
+        """All sessions, oldest first."""
+        with self._reading() as connection:
+            return session_queries.summaries(connection)
+
+    def session_events(self, session_id: str, after: int = 0) -> tuple[Recorded, ...]:
+        """A session's events behind number `after`, in order."""
+        log = tables.events
+        chosen = select(log).where(log.c.session_id == session_id, log.c.seq > after).order_by(log.c.seq)
+        with self._reading() as connection:
+            return tuple(queries.parse_any(row) for row in connection.execute(chosen))
+
+    def approvals(self, session_id: str | None = None, *, open_only: bool = False) -> tuple[Approval, ...]:
+        """Approvals, oldest first: one session's, or everyone's."""
+        with self._reading() as connection:
+            return session_queries.approvals(connection, session_id=session_id, open_only=open_only)
+
+    def approval(self, approval_id: str) -> Approval:
+        """One approval. Raises UsageError for an unknown id, naming those that wait."""
+        with self._reading() as connection:
+            return session_queries.approval(connection, approval_id)
+
+    def tool_calls(self, session_id: str, *, open_only: bool = False) -> tuple[ToolCall, ...]:
+        """A session's tool calls, oldest first; `open_only` for those whose end nobody recorded."""
+        with self._reading() as connection:
+            return session_queries.tool_calls(connection, session_id, open_only=open_only)
+
+    def llm_calls(self, session_id: str, *, open_only: bool = False) -> tuple[LlmCall, ...]:
+        """A session's model calls, oldest first; `open_only` for those that are still reserved."""
+        with self._reading() as connection:
+            return session_queries.llm_calls(connection, session_id, open_only=open_only)
+
+    def append_messages(self, session_id: str, start: int, encoded: Sequence[bytes]) -> None:
+        """Make these the session's messages from position `start` on, in one transaction.
+
+        What stood there is replaced, as by a compaction; an empty sequence cuts the log off. Raises StorageError where
+        it would leave a gap.
+        """
+        with self._writing(f"messages of {session_id}") as connection:
+            messages.append(connection, session_id, start, encoded)
+
+    def messages(self, session_id: str, *, replaced: bool = False) -> list[bytes]:
+        """The session's messages; with `replaced` everything ever written, once each, in the order it was."""
+        with self._reading() as connection:
+            return messages.read(connection, session_id, replaced=replaced)
+
+    def save_head(self, session_id: str, blob: bytes) -> None:
+        """Keep where the session's conversation stands, in place of what was kept before."""
+        with self._writing(f"the head of {session_id}") as connection:
+            messages.save_head(connection, session_id, blob)
+
+    def head(self, session_id: str) -> bytes | None:
+        """What `save_head` kept last, if anything."""
+        with self._reading() as connection:
+            return messages.head(connection, session_id)
 
     # Metric curves
 
@@ -189,9 +283,45 @@ class Ledger:
         return tuple(curves.read(run_id, r.metric, curves.Index(r.width, r.points, r.buckets)) for r in rows)
 
 
+class Decision:
+    """An open write transaction: see `Ledger.deciding`. Of no use once that is left."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def account(self, session_id: str, now: float | None = None) -> SessionAccount:
+        """As `Ledger.session_account`."""
+        return session_queries.account(self._connection, session_id, now)
+
+    def llm_call(self, session_id: str, call_id: str) -> LlmCall | None:
+        """One model call, if it was ever reserved."""
+        return session_queries.llm_call(self._connection, session_id, call_id)
+
+    def llm_calls(self, session_id: str, *, open_only: bool = False) -> tuple[LlmCall, ...]:
+        """As `Ledger.llm_calls`."""
+        return session_queries.llm_calls(self._connection, session_id, open_only=open_only)
+
+    def approvals(self, session_id: str | None = None, *, open_only: bool = False) -> tuple[Approval, ...]:
+        """As `Ledger.approvals`."""
+        return session_queries.approvals(self._connection, session_id=session_id, open_only=open_only)
+
+    def approval(self, approval_id: str) -> Approval:
+        """As `Ledger.approval`."""
+        return session_queries.approval(self._connection, approval_id)
+
+    def approval_count(self) -> int:
+        """How many approvals were ever asked."""
+        return session_queries.approval_count(self._connection)
+
+    def record(self, event: SessionEvent, at: float | None = None) -> Recorded:
+        """Append a session's event; it is in once the transaction is left."""
+        return _append(self._connection, None, event, time.time() if at is None else at)
+
+
 def _append(connection: Connection, study_id: str | None, event: Event, at: float) -> Recorded:
     body = EVENT.dump_json(event).decode()
-    row = {"study_id": study_id, "at": at, "kind": event.kind, "body": body}
+    session_id = event.session_id if isinstance(event, SessionEvent) else None
+    row = {"study_id": study_id, "at": at, "kind": event.kind, "body": body, "session_id": session_id}
     inserted = connection.execute(tables.events.insert(), row).inserted_primary_key
     assert inserted is not None  # every insert of one row has it
     seq = int(inserted[0])

@@ -24,7 +24,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION: Final = "0001"  # the newest migration; known here so that opening a current ledger imports no Alembic
+SCHEMA_VERSION: Final = "0002"  # the newest migration; known here so that opening a current ledger imports no Alembic
 
 # SQLite counts rows by itself only for a column of the type INTEGER, which has 64 bits there.
 SEQ: Final = BigInteger().with_variant(Integer, "sqlite")
@@ -47,6 +47,10 @@ def _study(*, nullable: bool = False) -> Column[str]:
     return Column("study_id", Text, ForeignKey("studies.id"), nullable=nullable)
 
 
+def _session() -> Column[str]:
+    return Column("session_id", Text, ForeignKey("agent_sessions.id"), nullable=False)
+
+
 def _text(name: str, **options: Any) -> Column[str]:
     return Column(name, Text, nullable=False, **options)
 
@@ -63,7 +67,9 @@ events = Table(
     _seconds("at"),
     _text("kind"),
     _text("body"),
+    Column("session_id", Text),  # of the intern's session that it belongs to
     Index("ix_events_study", "study_id", "seq"),
+    Index("ix_events_session", "session_id", "seq"),
     sqlite_autoincrement=True,  # a number is never given twice
 )
 
@@ -288,6 +294,102 @@ notes = Table(
     Index("ix_notes_study", "study_id", "seq"),
 )
 
+agent_sessions = Table(
+    "agent_sessions",  # the intern's; `sessions` are a study's
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("seq", SEQ, nullable=False, unique=True),
+    _text("goal"),
+    _text("model"),
+    _text("workspace"),
+    _text("approve"),
+    _text("budget"),  # JSON
+    _text("state"),
+    _text("reason"),
+    Column("outcome", Text),
+    Column("pid", BigInteger),
+    _seconds("opened_at"),
+    _seconds("last_at"),
+    _seconds("ended_at", nullable=True),
+    _seconds("worked_s"),  # wall-clock of the spans that are closed
+    _seconds("attached_at", nullable=True),  # the open span: from here
+    _seconds("ran_until", nullable=True),  # to here
+)
+
+session_studies = Table(
+    "session_studies",
+    metadata,
+    _place(),
+    _session(),
+    _text("study_id"),
+    UniqueConstraint("session_id", "study_id"),
+)
+
+llm_calls = Table(
+    "llm_calls",
+    metadata,
+    _place(),
+    _session(),
+    _text("call_id"),
+    _text("state"),  # reserved, reconciled, released
+    _text("model"),
+    _text("agent"),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("cache_read_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("usd", Double),  # null: nobody knows the price
+    _seconds("at"),
+    UniqueConstraint("session_id", "call_id"),
+)
+
+tool_calls = Table(
+    "tool_calls",
+    metadata,
+    _place(),
+    _session(),
+    _text("run_id"),
+    _text("call_id"),
+    Column("outcome", Text),  # null: started, and nothing is known of its end
+    _text("result"),
+    _seconds("started_at"),
+    _seconds("ended_at", nullable=True),
+    _text("body"),
+    Index("ix_tool_calls_call", "session_id", "run_id", "call_id", "seq"),
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("seq", SEQ, nullable=False, unique=True),
+    _session(),
+    _text("state"),
+    _seconds("expires_at", nullable=True),
+    _seconds("answered_at", nullable=True),
+    _text("body"),
+    Column("answer", Text),  # the event that answered it
+    Index("ix_approvals_session", "session_id", "seq"),
+    Index("ix_approvals_state", "state", "seq"),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("seq", SEQ, primary_key=True, autoincrement=True),
+    _text("session_id"),
+    Column("position", BigInteger, nullable=False),
+    Column("live", Boolean, nullable=False),  # else another message has taken its position
+    Column("body", LargeBinary, nullable=False),
+    Index("ix_messages_session", "session_id", "live", "position"),
+)
+
+heads = Table(
+    "heads",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+
 curves = Table(
     "curves",
     metadata,
@@ -305,7 +407,7 @@ metric_files = Table(
     Column("read_to", BigInteger, nullable=False),  # bytes of metrics.jsonl that the curves hold
 )
 
-# What `rebuild` empties and fills again, parents last. Curves are an index over files, not over events.
+# What `rebuild` empties and fills again, parents last. Curves are an index over files and messages a log of their own.
 STATE: Final = (
     sessions,
     phases,
@@ -324,3 +426,6 @@ STATE: Final = (
     notes,
     studies,
 )
+
+# The same for sessions, which belong to no study.
+SESSION_STATE: Final = (session_studies, llm_calls, tool_calls, approvals, agent_sessions)

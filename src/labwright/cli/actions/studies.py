@@ -70,11 +70,12 @@ def list_all(json: bool) -> int:
         say("no studies yet; start one with: labwright study run DIR")
         return 0
     table = Table(box=None, pad_edge=False)
-    for heading in ("study", "state", "phase", "trials", "runs", "best on dev", "started"):
-        table.add_column(heading)
+    table.add_column("study", no_wrap=True, min_width=max(len(s.id) for s in summaries))  # an id is there to be typed
+    for heading in ("state", "phase", "trials", "runs", "best on dev", "started"):
+        table.add_column(heading, no_wrap=True)
     for s in summaries:
         best = numbers.percent(s.best_score) if s.best_score is not None else "–"
-        started = time.strftime("%Y-%m-%d %H:%M", time.localtime(s.created_at))
+        started = time.strftime("%m-%d %H:%M", time.localtime(s.created_at))
         table.add_row(s.id, s.state, s.phase or "–", str(s.trials), str(s.runs), best, started)
     Console().print(table)
     return 0
