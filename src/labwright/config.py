@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from labwright.contracts.errors import UsageError
@@ -28,6 +28,14 @@ class Settings(BaseSettings):
     cpu_slots: int = Field(default=1, ge=1, description="training runs at the same time on a machine without a GPU")
     generation_worker: Path | None = Field(default=None, description="another generation worker than the bundled one")
     poll_s: float = Field(default=0.5, gt=0, description="seconds between two looks at a run")
+
+    model: str | None = Field(default=None, description="the intern's model, such as anthropic:NAME or local:NAME")
+    fallback_model: str | None = Field(default=None, description="the model that steps in where the first cannot")
+    researcher_model: str | None = Field(default=None, description="the model of research sub-agents")
+    judge_model: str | None = Field(default=None, description="the model that judges")
+    base_url: str | None = Field(default=None, description="the OpenAI-compatible server behind local:NAME")
+    api_key: SecretStr | None = Field(default=None, description="the key of that server, sent to no other")
+    context_window: int | None = Field(default=None, ge=512, description="tokens that a local model takes")
 
     @property
     def home_path(self) -> Path:

@@ -23,8 +23,15 @@ app = typer.Typer(
 study = typer.Typer(help="Create, run, watch and export studies.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(study, name="study")
 
+sessions = typer.Typer(help="List, show, resume and export sessions.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(sessions, name="sessions")
+approvals = typer.Typer(help="Answer what the intern asks.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(approvals, name="approvals")
+
 StudyDir = Annotated[Path, typer.Argument(metavar="DIR", help="the directory that holds study.yaml")]
 StudyId = Annotated[str, typer.Argument(metavar="ID", help="a study's id, as `labwright study list` shows it")]
+SessionId = Annotated[str, typer.Argument(metavar="ID", help="a session's id, as `labwright sessions list` shows it")]
+ApprovalId = Annotated[str, typer.Argument(metavar="ID", help="an approval's id, such as A3")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document on stdout; all else goes to stderr")]
 _UsageProblem: type[Exception] = typer.BadParameter.__bases__[0]  # typer's or click's, as this typer has it
 Model = Annotated[str, typer.Option("--model", "-m", help="who decides what to try: autopilot")]
@@ -145,6 +152,117 @@ def evaluate(
 def doctor(json: Json = False) -> None:
     """Say what this machine has and what is missing, with the cure."""
     _act("doctor", "examine", json=json)
+
+
+@app.command("run")
+def run(
+    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="the goal, in plain words")],
+    model: Annotated[str | None, typer.Option("--model", "-m", help="a model id; see `labwright models`")] = None,
+    approve: Annotated[str, typer.Option("--approve", help="before effects: ask, auto (within budget), never")] = "ask",
+    budget_usd: Annotated[float | None, typer.Option("--budget-usd", min=0.0, help="ceiling on dollars")] = 5.0,
+    budget_hours: Annotated[float | None, typer.Option("--budget-hours", min=0.001, help="ceiling on time")] = None,
+    budget_tokens: Annotated[int | None, typer.Option("--budget-tokens", min=1, help="ceiling on tokens")] = None,
+    max_steps: Annotated[int | None, typer.Option("--max-steps", min=1, help="ceiling on model calls")] = None,
+    workspace: Annotated[
+        Path | None, typer.Option("--workspace", metavar="DIR", help="where it works; default: here")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Give the intern a goal and let it work.
+
+    It researches, prepares data, creates and runs studies, and reports. Exit code 0: done, 1: failed, 2: usage,
+    3: a budget or deadline ended it, 4: it waits for an approval (`labwright approvals list`).
+    """
+    _act(
+        "intern",
+        "run",
+        prompt,
+        model,
+        approve,
+        budget_usd,
+        budget_hours,
+        budget_tokens,
+        max_steps,
+        workspace,
+        json=json,
+    )
+
+
+@sessions.command("list")
+def sessions_list(json: Json = False) -> None:
+    """List this lab's sessions."""
+    _act("sessions", "list_all", json=json)
+
+
+@sessions.command("show")
+def sessions_show(session_id: SessionId, json: Json = False) -> None:
+    """Show how a session stands and what happened in it."""
+    _act("sessions", "show", session_id, json=json)
+
+
+@sessions.command("resume")
+def sessions_resume(
+    session_id: SessionId,
+    message: Annotated[str | None, typer.Option("--message", help="say something to it")] = None,
+    model: Annotated[str | None, typer.Option("--model", "-m", help="another model from here on")] = None,
+    json: Json = False,
+) -> None:
+    """Go on with a session, also in another process and on another model."""
+    _act("intern", "resume", session_id, message, model, json=json)
+
+
+@sessions.command("export")
+def sessions_export(
+    session_id: SessionId,
+    out: Annotated[Path, typer.Argument(metavar="OUT.jsonl", help="a new file")],
+    json: Json = False,
+) -> None:
+    """Write a session as a trace, one JSON line an entry, without secrets."""
+    _act("sessions", "export", session_id, out, json=json)
+
+
+@approvals.command("list")
+def approvals_list(
+    every: Annotated[bool, typer.Option("--all", help="answered ones too")] = False, json: Json = False
+) -> None:
+    """List what waits for an answer."""
+    _act("approvals", "list_all", every, json=json)
+
+
+@approvals.command("show")
+def approvals_show(approval_id: ApprovalId, json: Json = False) -> None:
+    """Show what is asked: the arguments, the diff or script, the cost and the budget left."""
+    _act("approvals", "show", approval_id, json=json)
+
+
+@approvals.command("approve")
+def approvals_approve(
+    approval_id: ApprovalId,
+    args: Annotated[str | None, typer.Option("--args", help="run with these arguments instead: a JSON object")] = None,
+    json: Json = False,
+) -> None:
+    """Approve, as asked or with edited arguments; `labwright sessions resume` goes on."""
+    _act("approvals", "approve", approval_id, args, json=json)
+
+
+@approvals.command("deny")
+def approvals_deny(
+    approval_id: ApprovalId,
+    why: Annotated[str, typer.Option("--why", help="what the agent is told")] = "",
+    json: Json = False,
+) -> None:
+    """Deny."""
+    _act("approvals", "deny", approval_id, why, json=json)
+
+
+@app.command("models")
+def models(json: Json = False) -> None:
+    """List the models that can be used from here.
+
+    Providers with a key, local servers that answer with what they serve, and the autopilot; and what is missing for
+    the others.
+    """
+    _act("models", "list_models", json=json)
 
 
 def main() -> None:

@@ -9,7 +9,9 @@ from typing import Literal, Protocol
 
 from labwright.contracts.research import Boundary, RunState
 
-EndReason = Literal["", "finished", "error", "deadline", "memory", "cancelled", "alert", "killed", "lost", "disk"]
+EndReason = Literal[
+    "", "finished", "error", "deadline", "memory", "cancelled", "alert", "unwanted", "killed", "lost", "disk"
+]
 
 
 @dataclass(frozen=True, slots=True)

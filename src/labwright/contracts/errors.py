@@ -9,6 +9,7 @@
     ├── ContaminationError         benchmark items stand in the training data
     ├── BoundaryError              the referee's boundary was touched: tampered files, foreign weights, a second opening
     ├── BackendError               a run could not be started, watched or ended
+    ├── ProviderError              an LLM's provider or server refused, failed or did not answer
     ├── RefereeError               the referee's process or its generation worker failed
     └── StorageError               the disk is full, the ledger is locked or from another version
 
@@ -74,6 +75,10 @@ class BoundaryError(LabwrightError):
 
 class BackendError(LabwrightError):
     """A run could not be started, watched or ended."""
+
+
+class ProviderError(LabwrightError):
+    """An LLM's provider or server refused, failed or did not answer."""
 
 
 class RefereeError(LabwrightError):

@@ -58,11 +58,18 @@ class Finish:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """Nothing is left to do until somebody proposes more: the process ends, and the study goes on when it is resumed."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """Nothing to decide until a run has ended."""
 
 
-Decision = ProposeTrial | StartRun | DiscardTrial | AskForVerdict | Finish | Wait
+Decision = ProposeTrial | StartRun | DiscardTrial | AskForVerdict | Finish | Pause | Wait
 
 
 class Researcher(Protocol):

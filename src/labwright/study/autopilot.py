@@ -13,12 +13,10 @@ The first rule with something to decide wins. When none has, the study is done, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from labwright.contracts.research import Outcome, Run, RunPurpose, RunState, Trial, TrialKind
+from labwright.contracts.research import RunPurpose, Trial, TrialKind
 from labwright.contracts.researchers import (
-    AskForVerdict,
     Decision,
     DiscardTrial,
     Finish,
@@ -28,33 +26,11 @@ from labwright.contracts.researchers import (
     Wait,
 )
 from labwright.contracts.views import StudyView
-from labwright.study import proposals, standing
-from labwright.study.estimates import Estimates, measure
+from labwright.study import proposals, rules, standing
 from labwright.study.naming import short
+from labwright.study.rules import Situation
 
-
-@dataclass(frozen=True, slots=True)
-class _Situation:
-    """What a decision is made from."""
-
-    view: StudyView
-    estimates: Estimates
-
-    @property
-    def left_s(self) -> float:
-        """Seconds that may still go into trials, with the final evaluation kept back."""
-        return self.view.budget.left_wall_clock_s - self.estimates.final_s()
-
-    def fits(self, needed_s: float, runs: int = 1) -> bool:
-        return needed_s <= self.left_s and runs <= self.view.budget.left_runs
-
-    @property
-    def extra_left(self) -> int:
-        return self.view.spec.search.extra_trials - len(standing.extra(self.view))
-
-    @property
-    def comparisons_left(self) -> int:
-        return self.view.spec.search.planned_comparisons - len(standing.judged_trials(self.view))
+_ADDED = (TrialKind.IMPROVE, TrialKind.ABLATE)
 
 
 class Autopilot:
@@ -67,8 +43,8 @@ class Autopilot:
 
     def decide(self, view: StudyView) -> Decision:
         """The first decision that a rule comes to."""
-        now = _Situation(view, measure(view))
-        for rule in (self._draft, self._mend, self._climb, self._judge, self._improve):
+        now = Situation.of(view)
+        for rule in (self._draft, self._mend, self._climb, rules.judge, self._improve):
             decision = rule(now)
             if decision is not None:
                 return decision
@@ -76,29 +52,24 @@ class Autopilot:
 
     # -- the rules ---------------------------------------------------------------------------------------------------
 
-    def _draft(self, now: _Situation) -> Decision | None:
+    def _draft(self, now: Situation) -> Decision | None:
         usable = standing.usable_datasets(now.view)
         for candidate in self._strategy.candidates():
             if candidate.dataset in usable and not proposals.exists(now.view, candidate):
                 return ProposeTrial(proposals.draft(now.view, candidate))
         return None
 
-    def _mend(self, now: _Situation) -> Decision | None:
-        for trial in now.view.trials:
-            if standing.is_in_flight(now.view, trial):
-                continue
-            failed = _last_failure(now.view, trial)
-            if failed is None:
-                continue
+    def _mend(self, now: Situation) -> Decision | None:
+        for trial, failed in rules.failed_trials(now.view):
             if not standing.is_given_up(now.view, trial):
-                return DiscardTrial(trial.id, _failure_reason(now.view, failed))
+                return DiscardTrial(trial.id, rules.failure_reason(now.view, failed))
             if now.extra_left > 0 and not proposals.has_child(now.view, trial, TrialKind.DEBUG):
                 repair = proposals.repair(now.view, trial, failed)
                 if repair is not None and now.fits(now.estimates.trial_s(now.view.spec.search.rungs[0])):
                     return ProposeTrial(repair)
         return None
 
-    def _climb(self, now: _Situation) -> Decision | None:
+    def _climb(self, now: Situation) -> Decision | None:
         rungs = now.view.spec.search.rungs
         for rung, steps in enumerate(rungs):
             members = [t for t in standing.racing(now.view) if rung == 0 or _score_at(now.view, t, rungs[rung - 1])]
@@ -119,7 +90,7 @@ class Autopilot:
                 return discard
         return None
 
-    def _start(self, now: _Situation, trial: Trial, rung: int) -> StartRun | None:
+    def _start(self, now: Situation, trial: Trial, rung: int) -> StartRun | None:
         """The trial's run at this rung, where time allows it and a retrain after it."""
         rungs = now.view.spec.search.rungs
         before = standing.search_runs(now.view, trial)
@@ -132,7 +103,7 @@ class Autopilot:
             return None
         return StartRun(trial.id, RunPurpose.SEARCH, rungs[rung], continues.id if continues else None)
 
-    def _cull(self, now: _Situation, rung: int, members: Sequence[Trial]) -> DiscardTrial | None:
+    def _cull(self, now: Situation, rung: int, members: Sequence[Trial]) -> DiscardTrial | None:
         """Discard one trial that the strategy does not let on; asked again until none is left."""
         steps = now.view.spec.search.rungs[rung]
         scores = [(t.id, _oriented(now.view, t, steps)) for t in members if _score_at(now.view, t, steps) is not None]
@@ -150,68 +121,28 @@ class Autopilot:
                 )
         return None
 
-    def _judge(self, now: _Situation) -> Decision | None:
-        for trial, run in _finalists(now.view):
-            verdict = now.view.verdict_on(trial.id)
-            if verdict is None:
-                if now.comparisons_left <= 0:
-                    return DiscardTrial(trial.id, "the comparisons planned at the start (K) are used up")
-                return AskForVerdict(trial.id, run.id)
-            if verdict.outcome is not Outcome.KEEP or verdict.retrains_wanted == 0:
-                continue
-            decision = self._confirm(now, trial, run, verdict.retrains_wanted)
-            if decision is not None:
-                return decision
-        return None
-
-    def _confirm(self, now: _Situation, trial: Trial, run: Run, wanted: int) -> Decision | None:
-        """Fresh-seed retrains until the referee has what it asked for."""
-        done = standing.retrains(now.view, trial)
-        if any(not r.state.is_final or standing.may_start_again(r) for r in done):
-            return Wait()
-        scored = [r for r in done if standing.dev_evaluation(now.view, r) is not None]
-        if len(scored) < len(done):
-            return DiscardTrial(trial.id, "a fresh-seed retrain failed, so the gain could not be confirmed")
-        if len(scored) >= wanted:
-            return AskForVerdict(trial.id, run.id)
-        if not now.fits(now.estimates.trial_s(run.max_steps)):
-            return DiscardTrial(
-                trial.id, f"no time left for a fresh-seed retrain ({now.left_s:.0f} s, or no runs left)"
-            )
-        return StartRun(trial.id, RunPurpose.RETRAIN, run.max_steps)
-
-    def _improve(self, now: _Situation) -> Decision | None:
+    def _improve(self, now: Situation) -> Decision | None:
         if now.extra_left <= 0 or now.comparisons_left <= 0:
             return None
-        for trial in now.view.trials:  # an improvement that was proposed and not yet trained
-            idle = trial.kind is TrialKind.IMPROVE and not standing.is_in_flight(now.view, trial)
+        for trial in now.view.trials:  # one that was proposed and not yet trained
+            idle = trial.kind in _ADDED and not standing.is_in_flight(now.view, trial)
             if idle and not now.view.runs_of(trial.id) and not standing.is_given_up(now.view, trial):
-                return self._start_improvement(now, trial)
+                return rules.start_improvement(now, trial)
         best = proposals.best_trial(now.view)
         if best is None:
             return None
         proposal = proposals.improvement(now.view, best)
-        if proposal is None or not now.fits(self._improvement_s(now, proposal), runs=2):
+        if proposal is None or not now.fits(rules.improvement_s(now, proposal), runs=2):
             return None
         return ProposeTrial(proposal)
 
-    def _start_improvement(self, now: _Situation, trial: Trial) -> Decision:
-        steps, continues = proposals.improvement_steps(now.view, trial)
-        return StartRun(trial.id, RunPurpose.SEARCH, steps, continues.id if continues else None)
-
-    def _improvement_s(self, now: _Situation, trial: Trial) -> float:
-        """Seconds for the run, its evaluation, and the retrain that a promotion would need."""
-        steps, continues = proposals.improvement_steps(now.view, trial)
-        new_steps = steps - (continues.max_steps if continues else 0)
-        return now.estimates.trial_s(new_steps) + now.estimates.trial_s(steps)
-
     # -- why it is over ------------------------------------------------------------------------------------------------
 
-    def _why_done(self, now: _Situation) -> str:
+    def _why_done(self, now: Situation) -> str:
         view = now.view
         if not view.trials:
             return "the gate let no training set through, so there was nothing to train on"
-        left = f"{max(now.left_s, 0):.0f} s of trial time and {view.budget.left_runs} runs were left"
+        left = now.left
         untrained = [t for t in view.trials if not view.runs_of(t.id) and not standing.is_given_up(view, t)]
         if untrained:
             named = ", ".join(short(view.id, t.id) for t in untrained)
@@ -224,7 +155,7 @@ class Autopilot:
         best = proposals.best_trial(view)
         proposal = proposals.improvement(view, best) if best else None
         if proposal is not None:
-            needed = self._improvement_s(now, proposal)
+            needed = rules.improvement_s(now, proposal)
             return f"every trial is decided; one more change ({proposal.change}) would need {needed:.0f} s, but {left}"
         return f"every trial is decided and no rule knows another change that could alter the verdict; {left}"
 
@@ -238,35 +169,3 @@ def _oriented(view: StudyView, trial: Trial, steps: int) -> float:
     """The score with the sign that makes larger better."""
     score = _score_at(view, trial, steps)
     return float("-inf") if score is None else standing.oriented(view, score)
-
-
-def _finalists(view: StudyView) -> list[tuple[Trial, Run]]:
-    """Trials that were not given up, with their longest scored run; best on dev first."""
-    found = []
-    for trial in view.trials:
-        scored = list(standing.scored_runs(view, trial))
-        if scored and not standing.is_given_up(view, trial):
-            run, evaluation = scored[-1]
-            found.append((standing.oriented(view, evaluation.score.estimate), trial, run))
-    found.sort(key=lambda entry: -entry[0])
-    return [(trial, run) for _, trial, run in found]
-
-
-def _last_failure(view: StudyView, trial: Trial) -> Run | None:
-    """The trial's newest search run, if it did not end well."""
-    runs = [r for r in view.runs_of(trial.id) if r.purpose is RunPurpose.SEARCH]
-    return runs[-1] if runs and runs[-1].state.is_final and runs[-1].state is not RunState.SUCCEEDED else None
-
-
-def _failure_reason(view: StudyView, run: Run) -> str:
-    stopping = next((a for a in view.alerts if a.run_id == run.id and a.stops_run), None)
-    if stopping is not None:
-        return f"the watchdog stopped its run: {stopping.message}"
-    causes: Mapping[str, str] = {
-        "memory": "its run passed the memory ceiling",
-        "deadline": "its run did not end by its deadline",
-        "killed": f"its run was killed from outside {run.attempt} times",
-        "lost": f"its run was lost {run.attempt} times",
-        "disk": "the disk was full",
-    }
-    return causes.get(run.reason, f"its run failed with exit code {run.exit_code}: see its log.txt")

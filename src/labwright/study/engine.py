@@ -45,6 +45,7 @@ from labwright.contracts.researchers import (
     AskForVerdict,
     DiscardTrial,
     Finish,
+    Pause,
     ProposeTrial,
     Researcher,
     StartRun,
@@ -56,7 +57,7 @@ from labwright.guard import BudgetKeeper
 from labwright.ledger import Ledger
 from labwright.models import BaseModel
 from labwright.referee.client import RefereeClient
-from labwright.study import disk, estimates, preflight, scriptaudit, selfreport, standing
+from labwright.study import disk, estimates, preflight, scriptaudit, scripts, selfreport, standing
 from labwright.study.datasets import gated_version, register_missing
 from labwright.study.execution import RunExecution, again
 from labwright.study.lock import study_lock
@@ -85,7 +86,7 @@ class EngineParts:
 
 
 class StudyStopped(Exception):  # noqa: N818 - a signal to the loop, not an error
-    """A person asked the study to stop."""
+    """A person asked the study to stop, or its researcher pauses it; the text says why."""
 
 
 class StudyEngine:
@@ -132,10 +133,10 @@ class StudyEngine:
                     self._refereeing.ends_at = time.time() + self._view().budget.left_wall_clock_s
                     reason = self._phases()
                 self._end(StudyState.FINISHED, reason)
-            except StudyStopped:
+            except StudyStopped as stop:
                 self._execution.cancel_all()
                 self._drain()
-                self._end(StudyState.STOPPED, "stopped by a person; `labwright study resume` goes on")
+                self._end(StudyState.STOPPED, str(stop))
             except BudgetError as error:
                 self._execution.cancel_all()
                 self._drain()
@@ -222,6 +223,8 @@ class StudyEngine:
                 case Finish(reason):
                     self._record(NoteTaken(reason, about="why the search ended"))
                     return reason
+                case Pause(reason):
+                    raise StudyStopped(reason)
                 case Wait():
                     self._follow()
 
@@ -318,7 +321,7 @@ class StudyEngine:
         left_s = view.budget.left_wall_clock_s + reserved - estimate.final_s() - estimate.dev_evaluation_s
         trial = view.trial(run.trial_id)
         try:
-            recipe = self._parts.find_recipe(trial.recipe, self._source)
+            recipe = scripts.kept(trial.recipe, self._directory) or self._parts.find_recipe(trial.recipe, self._source)
             dataset: DatasetVersion = gated_version(view, trial.dataset)
             self._look_at_script(view, recipe)
             self._execution.start(view, run, recipe, dataset, time.time() + max(left_s, 15.0))
@@ -412,7 +415,7 @@ class StudyEngine:
 
     def _heed_stop(self) -> None:
         if self._stop_asked or (self._directory / STOP_FILE).exists():
-            raise StudyStopped
+            raise StudyStopped("stopped by a person; `labwright study resume` goes on")
 
     def _view(self) -> StudyView:
         return self._ledger.study_view(self._id, now=time.time())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from pydantic import JsonValue
 
@@ -22,7 +23,7 @@ def merged(view: StudyView, candidate: Candidate) -> dict[str, JsonValue]:
 
 def exists(view: StudyView, candidate: Candidate) -> bool:
     """Whether a trial of this configuration is already in the tree."""
-    return _same(view, merged(view, candidate), candidate.dataset) is not None
+    return same(view, merged(view, candidate), candidate.dataset) is not None
 
 
 def has_child(view: StudyView, trial: Trial, kind: TrialKind) -> bool:
@@ -34,7 +35,7 @@ def draft(view: StudyView, candidate: Candidate) -> Trial:
     """A draft; its parent is the first trial that differs from it in exactly one thing."""
     params = merged(view, candidate)
     for other in view.trials:
-        changes = _differences(other, params, candidate.dataset)
+        changes = differences(other, params, candidate.dataset, view.spec.recipe.name)
         if len(changes) == 1:
             why = _draft_hypothesis(view, other, candidate)
             return _trial(view, other.id, TrialKind.DRAFT, changes[0], why, params, candidate.dataset)
@@ -61,7 +62,7 @@ def repair(view: StudyView, trial: Trial, failed: Run) -> Trial | None:
             (failed.id,),
         )
         change = f"batch: {size}×{factor} → {size // 2}×{factor * 2}"
-        return _trial(view, trial.id, TrialKind.DEBUG, change, hypothesis, params, trial.dataset)
+        return _child(view, trial, TrialKind.DEBUG, change, hypothesis, params)
     return None
 
 
@@ -91,7 +92,7 @@ def improvement(view: StudyView, best: Trial) -> Trial | None:
     run, evaluation = scored[-1]
     steps = run.max_steps * 2
     params = {**best.params, "max_steps": steps}
-    if evaluation.score.estimate >= 1.0 or _same(view, params, best.dataset) is not None:
+    if evaluation.score.estimate >= 1.0 or same(view, params, best.dataset, best.recipe) is not None:
         return None
     hypothesis = Hypothesis(
         statement=f"{steps} steps reach more than {run.max_steps} did.",
@@ -99,7 +100,7 @@ def improvement(view: StudyView, best: Trial) -> Trial | None:
         sources=(evaluation.id,),
     )
     change = f"max_steps: {run.max_steps} → {steps}"
-    return _trial(view, best.id, TrialKind.IMPROVE, change, hypothesis, params, best.dataset)
+    return _child(view, best, TrialKind.IMPROVE, change, hypothesis, params)
 
 
 def improvement_steps(view: StudyView, trial: Trial) -> tuple[int, Run | None]:
@@ -113,7 +114,7 @@ def improvement_steps(view: StudyView, trial: Trial) -> tuple[int, Run | None]:
     wanted = trial.params.get("max_steps")
     steps = wanted if isinstance(wanted, int) else (reached.max_steps if reached else view.spec.search.rungs[-1])
     only_longer = parent is not None and [
-        c.split(":")[0] for c in _differences(parent, trial.params, trial.dataset)
+        c.split(":")[0] for c in differences(parent, trial.params, trial.dataset, trial.recipe)
     ] == ["max_steps"]
     if only_longer and reached is not None and steps > reached.max_steps:
         return steps, reached
@@ -134,10 +135,10 @@ def _changed(view: StudyView, trial: Trial, kind: TrialKind, alert: Alert) -> Tr
             continue
         new: JsonValue = max(1, round(old * factor)) if isinstance(old, int) else float(f"{old * factor:.6g}")
         params = {**trial.params, name: new}
-        if new == old or _same(view, params, trial.dataset) is not None:
+        if new == old or same(view, params, trial.dataset, trial.recipe) is not None:
             continue
         hypothesis = Hypothesis(alert.suggestion, alert.message, (alert.run_id,))
-        return _trial(view, trial.id, kind, f"{name}: {_say(old)} → {_say(new)}", hypothesis, params, trial.dataset)
+        return _child(view, trial, kind, f"{name}: {_say(old)} → {_say(new)}", hypothesis, params)
     return None
 
 
@@ -160,15 +161,31 @@ def _trial(
     )
 
 
-def _same(view: StudyView, params: Mapping[str, JsonValue], dataset: str) -> Trial | None:
-    return next((t for t in view.trials if t.dataset == dataset and dict(t.params) == dict(params)), None)
+def _child(
+    view: StudyView,
+    parent: Trial,
+    kind: TrialKind,
+    change: str,
+    hypothesis: Hypothesis,
+    params: Mapping[str, JsonValue],
+) -> Trial:
+    """A trial that differs from its parent in parameters only."""
+    made = _trial(view, parent.id, kind, change, hypothesis, params, parent.dataset)
+    return replace(made, recipe=parent.recipe)
 
 
-def _differences(other: Trial, params: Mapping[str, JsonValue], dataset: str) -> list[str]:
-    """What differs, as `name: old → new`."""
+def same(view: StudyView, params: Mapping[str, JsonValue], dataset: str, recipe: str | None = None) -> Trial | None:
+    """The trial of this configuration, if there is one; without a recipe, of the one in study.yaml."""
+    wanted = (recipe or view.spec.recipe.name, dataset, dict(params))
+    return next((t for t in view.trials if (t.recipe, t.dataset, dict(t.params)) == wanted), None)
+
+
+def differences(other: Trial, params: Mapping[str, JsonValue], dataset: str, recipe: str) -> list[str]:
+    """What a configuration changes in a trial, as `name: old → new`."""
     names = [n for n in {**other.params, **params} if other.params.get(n) != params.get(n)]
     changes = [f"{n}: {_say(other.params.get(n))} → {_say(params.get(n))}" for n in names]
-    return changes + ([f"data: {other.dataset} → {dataset}"] if other.dataset != dataset else [])
+    changes += [f"data: {other.dataset} → {dataset}"] if other.dataset != dataset else []
+    return changes + ([f"recipe: {other.recipe} → {recipe}"] if other.recipe != recipe else [])
 
 
 def _draft_hypothesis(view: StudyView, other: Trial, candidate: Candidate) -> Hypothesis:
@@ -199,4 +216,4 @@ def _draft_hypothesis(view: StudyView, other: Trial, candidate: Candidate) -> Hy
 
 
 def _say(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return "default" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

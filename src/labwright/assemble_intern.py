@@ -1,0 +1,141 @@
+"""Puts the intern together from a lab: its session in the ledger, its model, its tools and its capabilities.
+
+Beside `assemble.py`, since it alone needs pydantic-ai: no study command loads this file.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from pydantic_ai.capabilities import AbstractCapability
+from pydantic_ai.models import Model
+
+from labwright.agent.agents_md import workspace_instructions
+from labwright.agent.capabilities.faults import Faults
+from labwright.agent.capabilities.loopguard import LoopGuard
+from labwright.agent.capabilities.redaction import Redaction
+from labwright.agent.capabilities.spending import Spending
+from labwright.agent.deps import AskPerson, Deps
+from labwright.agent.intern import Parts, build, compaction
+from labwright.agent.mcp import connected
+from labwright.agent.models import context_window, price_of, resolve_model, worst_case
+from labwright.agent.models.access import ModelAccess
+from labwright.agent.plan import FilePlanStore
+from labwright.agent.researchers import research_agents
+from labwright.agent.servers import read_servers
+from labwright.agent.session import Session
+from labwright.agent.skills import Playbooks
+from labwright.agent.steps import LedgerStepStore
+from labwright.agent.workspace import SandboxedBackend
+from labwright.assemble import Lab
+from labwright.contracts.errors import UsageError
+from labwright.contracts.sessions import ApproveMode, SessionBudget, SessionOpened, SessionView
+from labwright.desk import LabDesk
+from labwright.guard.approvals import Approvals
+from labwright.guard.secrets import Redactor
+from labwright.guard.spending import SpendingKeeper
+from labwright.tools.families import families
+
+_AROUND = "'\"`()[]{}<>,;:!?"
+AskQuestion = Callable[[str, Sequence[str]], Awaitable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who is there to be asked; nobody, where both are None."""
+
+    approve: AskPerson | None = None
+    answer: AskQuestion | None = None
+
+
+def open_session(
+    lab: Lab, goal: str, *, model: str, workspace: Path, approve: ApproveMode, budget: SessionBudget
+) -> str:
+    """Enter a session into the ledger. Returns its id."""
+    workspace.mkdir(parents=True, exist_ok=True)
+    session_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid4().hex[:4]}"
+    goal = Redactor(lab.settings.process_environment).redact(goal)
+    opened = SessionOpened(session_id, goal, model, str(workspace.resolve()), approve, budget)
+    lab.ledger.record(None, opened)
+    return session_id
+
+
+@asynccontextmanager
+async def work_in(
+    lab: Lab, session_id: str, *, person: Person, say: Callable[[str], None], model_id: str | None = None
+) -> AsyncIterator[Session]:
+    """A session ready for its next turn; its MCP servers run until the end.
+
+    Raises:
+        UsageError: an unknown session, or its workspace is gone.
+        ModelError: the model cannot be used; the cure names the variable to set.
+    """
+    view = lab.ledger.session_view(session_id)
+    model = resolve_model(model_id or view.model, ModelAccess.of(lab.settings))
+    async with AsyncExitStack() as stack:
+        yield await _session(lab, view, model, person, say, stack)
+
+
+async def _session(
+    lab: Lab, view: SessionView, model: Model, person: Person, say: Callable[[str], None], stack: AsyncExitStack
+) -> Session:
+    workspace = Path(view.workspace)
+    if not workspace.is_dir():
+        raise UsageError("the session's workspace is gone", where=str(workspace), cure="restore it, or start anew")
+    folder = lab.home / "sessions" / view.id
+    folder.mkdir(parents=True, exist_ok=True)
+    redactor = Redactor(lab.settings.process_environment)
+    deps = Deps(
+        session_id=view.id,
+        ledger=lab.ledger,
+        desk=LabDesk(lab, workspace, session_id=view.id, roots=named_paths(view.said)),
+        workspace=workspace,
+        approvals=Approvals(lab.ledger),
+        spending=SpendingKeeper(lab.ledger, view.id),
+        redactor=redactor,
+        sandboxed=lab.sandbox.boundary == "enforced",
+        ask_person=person.approve,
+        ask_question=person.answer,
+    )
+    if not deps.sandboxed:
+        say(f"commands are not sandboxed: {lab.sandbox.why}. Each one is asked about before it runs.")
+    store = LedgerStepStore(lab.ledger, view.id, redactor)
+    tools = families(deps.desk)
+    window = context_window(model)
+    configured = read_servers(lab.home, workspace, lab.settings.process_environment)
+    servers = await stack.enter_async_context(connected(configured, logs=folder, say=say))
+    shared = (Spending(worst_case, price_of, agent="researcher"), Faults(), Redaction(), LoopGuard())
+    extra: list[AbstractCapability[Deps]] = [
+        Playbooks(lab.home, workspace, say),
+        research_agents(model, tools, shared=shared),
+        *servers.capabilities,
+    ]
+    parts = Parts(
+        families=tools,
+        backend=SandboxedBackend(workspace, lab.sandbox, hidden=(lab.home,)),
+        store=store,
+        plan_store=FilePlanStore(folder / "plan.json"),
+        spill=folder / "results",
+        approve=view.approve,
+        worst_case=worst_case,
+        price_of=price_of,
+        context_window=window,
+        extra=extra,
+        say=workspace_instructions(workspace),
+    )
+    return Session(deps, build(parts), model, store, compaction=compaction(window))
+
+
+def named_paths(said: Sequence[str], near: Path | None = None) -> tuple[Path, ...]:
+    """Files and folders that the person named in so many words: the agent may read these outside its workspace."""
+    found = []
+    for word in (word.strip(_AROUND) for text in said for word in text.split()):
+        path = (near or Path.cwd()) / Path(word).expanduser() if word else None
+        if path is not None and ("/" in word or "." in word) and word not in (".", "..", "/") and path.exists():
+            found.append(path.resolve())
+    return tuple(dict.fromkeys(found))

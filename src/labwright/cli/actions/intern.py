@@ -1,0 +1,114 @@
+"""`labwright run` and `sessions resume`: a goal given to the intern, with nobody or somebody at the terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from pydantic_ai import CancellationToken
+
+from labwright.agent.models import ModelAccess
+from labwright.agent.session import Outcome, Session
+from labwright.assemble import Lab, open_lab
+from labwright.assemble_intern import Person, open_session, work_in
+from labwright.cli import transcript
+from labwright.cli.edge import print_json, say
+from labwright.contracts.errors import UsageError
+from labwright.contracts.sessions import ApproveMode, SessionBudget, SessionView
+
+_MODES: tuple[ApproveMode, ...] = ("ask", "auto", "never")
+
+
+def run(
+    prompt: str,
+    model: str | None,
+    approve: str,
+    budget_usd: float | None,
+    budget_hours: float | None,
+    budget_tokens: int | None,
+    max_steps: int | None,
+    workspace: Path | None,
+    json: bool,
+) -> int:
+    """Open a session and work in it until it is done, waits, or may not go on."""
+    lab = open_lab()
+    if not prompt.strip():
+        raise UsageError("the prompt is empty", cure='say what to do: labwright run "Teach … to …"')
+    chosen = ModelAccess.of(lab.settings).model_for("main", model)
+    budget = SessionBudget(
+        usd=budget_usd,
+        wall_clock_s=budget_hours * 3600 if budget_hours is not None else None,
+        tokens=budget_tokens,
+        steps=max_steps,
+    )
+    session_id = open_session(
+        lab, prompt, model=chosen, workspace=workspace or Path.cwd(), approve=mode_of(approve), budget=budget
+    )
+    return work(lab, session_id, prompt, None, json)
+
+
+def resume(session_id: str, message: str | None, model: str | None, json: bool) -> int:
+    """Go on with a session: with a new message, or with the answers to what was open."""
+    return work(open_lab(), session_id, message, model, json)
+
+
+def work(lab: Lab, session_id: str, text: str | None, model: str | None, json: bool) -> int:
+    """One turn with nobody at the terminal. The exit code says how it ended."""
+    outcome = asyncio.run(_turn(lab, session_id, text, model))
+    view = lab.ledger.session_view(session_id)
+    if json:
+        print_json(document(view, outcome))
+    else:
+        say(outcome.text)
+        transcript.note(f"session {session_id}: {outcome.kind}; {transcript.spent(view)}")
+    return outcome.exit_code
+
+
+async def _turn(lab: Lab, session_id: str, text: str | None, model: str | None) -> Outcome:
+    async with work_in(lab, session_id, person=Person(), say=transcript.note, model_id=model) as session:
+        return await interruptible(session, text, transcript.Lines(sys.stderr), stream=False)
+
+
+async def interruptible(session: Session, text: str | None, lines: Any, *, stream: bool) -> Outcome:
+    """A turn that Ctrl-C and SIGTERM end in good order."""
+    cancellation = CancellationToken()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, cancellation.cancel)
+    try:
+        return await session.turn(text, lines, stream=stream, cancellation=cancellation)
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def mode_of(name: str) -> ApproveMode:
+    """The approval mode of this name. Raises UsageError for another."""
+    for mode in _MODES:
+        if mode == name:
+            return mode
+    raise UsageError(f"there is no approval mode {name!r}", where="--approve", cure="use ask, auto or never")
+
+
+def document(view: SessionView, outcome: Outcome) -> dict[str, Any]:
+    """What `--json` prints of a session's turn."""
+    usage = view.usage
+    return {
+        "session": view.id,
+        "outcome": outcome.kind,
+        "text": outcome.text,
+        "model": view.model,
+        "studies": list(view.studies),
+        "approvals": [{"id": a.id, "what": a.what, "state": a.state} for a in view.approvals],
+        "usage": {
+            "input_tokens": usage.input_tokens,
+            "output_tokens": usage.output_tokens,
+            "usd": usage.usd,
+            "unpriced_calls": usage.unpriced_calls,
+            "steps": usage.steps,
+        },
+        "wall_clock_s": view.wall_clock_s,
+    }

@@ -1,0 +1,96 @@
+"""The lab as an agent's tools see it: `tools.desk.Desk` over a `Lab`."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from labwright.assemble import Lab
+from labwright.compute import ProcessBackend, scrubbed
+from labwright.config import Settings
+from labwright.contracts.errors import BackendError
+from labwright.contracts.events import NoteTaken
+from labwright.contracts.research import Comparison, Run
+from labwright.contracts.sessions import StudyLinked
+from labwright.referee.protocol import Compare
+from labwright.study import detached
+from labwright.study.conclusion import Conclusion, conclude
+from labwright.study.spec import StudySource
+
+_ENGINE_MAY_SEE = ("HOME", "HF_HOME", "HF_ENDPOINT", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HTTP_PROXY", "HTTPS_PROXY",
+                   "http_proxy", "https_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "PYTHONPATH", "VIRTUAL_ENV",
+                   "PIP_INDEX_URL", "PIP_CONFIG_FILE", "TMPDIR")  # fmt: skip
+_OF_RUNS = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE", "HOME", "TMPDIR", "HF_HOME")
+
+
+class LabDesk:
+    """A session's place in a lab. `roots` are paths outside the workspace that the person named."""
+
+    def __init__(
+        self, lab: Lab, workspace: Path, *, session_id: str | None = None, roots: tuple[Path, ...] = ()
+    ) -> None:
+        self._lab = lab
+        self._session_id = session_id
+        self._started: list[subprocess.Popen[bytes]] = []  # ours to collect when they end
+        self.ledger = lab.ledger
+        self.workspace = workspace.resolve()
+        self.roots = roots
+        self.runs_are_sandboxed = lab.sandbox.boundary == "enforced"
+
+    def create(self, source: StudySource, wall_clock_s: float | None = None) -> str:
+        """Enter a study into the ledger, and count what it spends on the session's budget."""
+        study_id = self._lab.create_study(source, wall_clock_s=wall_clock_s)
+        if self._session_id is not None:
+            self.ledger.record(None, StudyLinked(self._session_id, study_id))
+        return study_id
+
+    def start(self, study_id: str, researcher: str) -> None:
+        """Run a study in a detached process, unless one runs it."""
+        directory = Path(self.ledger.study_view(study_id).directory)
+        self._started = [process for process in self._started if process.poll() is None]
+        if not detached.is_running(directory):
+            self._started.append(detached.start(study_id, researcher, directory, self._environment()))
+
+    def cancel(self, run: Run, why: str) -> None:
+        """End a run as unwanted: the study's process books it, and gives its trial up."""
+        backend = ProcessBackend(self._lab.home, self._lab.sandbox)
+        handle = backend.reattach(run.id, Path(run.directory))
+        if handle is None:
+            raise BackendError("the run has not started yet", where=run.id, cure="wait a moment, or stop its study")
+        self.ledger.record(run.study_id, NoteTaken(f"cancelled on request: {why}", about=run.id))
+        backend.cancel(handle, "unwanted")
+
+    def compare(self, study_id: str, first: str, second: str) -> Comparison:
+        """Two evaluations on the same items, by the referee."""
+        referee = self._lab.referee()
+        try:
+            return referee.compare(Compare(study_id, first, second))
+        finally:
+            referee.close()
+
+    def conclude(self, study_id: str) -> Conclusion:
+        """Write the report of a study as it stands."""
+        referee = self._lab.referee()
+        try:
+            return conclude(self.ledger, referee, study_id)
+        finally:
+            referee.close()
+
+    def _environment(self) -> dict[str, str]:
+        """What the engine's process gets: this lab's settings, the Hub's and the network's variables, no other key."""
+        own = self._lab.settings.process_environment
+        constants = {k: v for k, v in scrubbed(own, {}).items() if k not in _OF_RUNS}
+        return {**constants, **{k: own[k] for k in _ENGINE_MAY_SEE if k in own}, **_as_environment(self._lab.settings)}
+
+
+def _as_environment(settings: Settings) -> dict[str, str]:
+    """What makes another process open this very lab: no setting of models, and no key."""
+    given: dict[str, object] = {
+        "HOME": settings.home_path,
+        "LEDGER_URL": settings.database_url,
+        "SANDBOX": settings.sandbox,
+        "CPU_SLOTS": settings.cpu_slots,
+        "GENERATION_WORKER": settings.generation_worker,
+        "POLL_S": settings.poll_s,
+    }
+    return {f"LABWRIGHT_{name}": str(value) for name, value in given.items() if value is not None}

@@ -1,0 +1,54 @@
+"""What tools need of the lab. `labwright.desk.LabDesk` is the real one; tests may sit at another."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Protocol
+
+from labwright.contracts.errors import UsageError
+from labwright.contracts.research import Comparison, Run
+from labwright.ledger import Ledger
+from labwright.study.conclusion import Conclusion
+from labwright.study.spec import StudySource
+
+
+class Desk(Protocol):
+    """Where a session sits: the ledger, its workspace, and the five things that reading alone does not do."""
+
+    ledger: Ledger
+    workspace: Path
+    roots: tuple[Path, ...]  # files outside the workspace that the person named, or folders of them
+    runs_are_sandboxed: bool
+
+    def create(self, source: StudySource, wall_clock_s: float | None = None) -> str:
+        """Enter a study into the ledger; its id. With a ceiling on its wall-clock instead of study.yaml's."""
+
+    def start(self, study_id: str, researcher: str) -> None:
+        """Run a study in a detached process. Does nothing where a process runs it already."""
+
+    def cancel(self, run: Run, why: str) -> None:
+        """Ask for the end of a run that nobody wants any more, and note why."""
+
+    def compare(self, study_id: str, first: str, second: str) -> Comparison:
+        """Two evaluations of a study on the same items, by the referee."""
+
+    def conclude(self, study_id: str) -> Conclusion:
+        """Write the report of a study as it stands."""
+
+
+def find_path(desk: Desk, name: str) -> Path:
+    """The real path that a name in a tool's arguments means: in the workspace, or where the person pointed.
+
+    Raises:
+        UsageError: it lies elsewhere, or there is nothing.
+    """
+    path = Path(os.path.normpath(desk.workspace / Path(name).expanduser()))
+    real = path.resolve()
+    allowed = [root.resolve() for root in (desk.workspace, *desk.roots)]
+    if not any(real == root or real.is_relative_to(root) for root in allowed):
+        cure = "copy it into the workspace, or name the path in the prompt"
+        raise UsageError("it lies outside the workspace, and the person did not name it", where=name, cure=cure)
+    if not real.exists():
+        raise UsageError("there is no such file or directory", where=name, cure="paths are relative to the workspace")
+    return real
