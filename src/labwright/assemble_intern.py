@@ -23,7 +23,7 @@ from labwright.agent.capabilities.spending import Spending
 from labwright.agent.deps import AskPerson, Deps
 from labwright.agent.intern import Parts, build, compaction
 from labwright.agent.mcp import connected
-from labwright.agent.models import context_window, price_of, resolve_model, worst_case
+from labwright.agent.models import Waiting, context_window, price_of, resolve_model, worst_case
 from labwright.agent.models.access import ModelAccess
 from labwright.agent.plan import FilePlanStore
 from labwright.agent.researchers import research_agents
@@ -65,6 +65,16 @@ def open_session(
     return session_id
 
 
+def session_folder(lab: Lab, session_id: str) -> Path:
+    """Where a session keeps what is no event: its plan, long results, the logs of its MCP servers."""
+    return lab.home / "sessions" / session_id
+
+
+def plan_of(lab: Lab, session_id: str) -> FilePlanStore:
+    """A session's plan as it stands."""
+    return FilePlanStore(session_folder(lab, session_id) / "plan.json")
+
+
 @asynccontextmanager
 async def work_in(
     lab: Lab, session_id: str, *, person: Person, say: Callable[[str], None], model_id: str | None = None
@@ -76,18 +86,26 @@ async def work_in(
         ModelError: the model cannot be used; the cure names the variable to set.
     """
     view = lab.ledger.session_view(session_id)
-    model = resolve_model(model_id or view.model, ModelAccess.of(lab.settings))
+    model_id = model_id or view.model
+    model = resolve_model(model_id, ModelAccess.of(lab.settings), on_wait=lambda waiting: say(_told(waiting)))
     async with AsyncExitStack() as stack:
-        yield await _session(lab, view, model, person, say, stack)
+        await stack.enter_async_context(model)
+        yield await _session(lab, view, model, model_id, person, say, stack)
 
 
 async def _session(
-    lab: Lab, view: SessionView, model: Model, person: Person, say: Callable[[str], None], stack: AsyncExitStack
+    lab: Lab,
+    view: SessionView,
+    model: Model,
+    model_id: str,
+    person: Person,
+    say: Callable[[str], None],
+    stack: AsyncExitStack,
 ) -> Session:
     workspace = Path(view.workspace)
     if not workspace.is_dir():
         raise UsageError("the session's workspace is gone", where=str(workspace), cure="restore it, or start anew")
-    folder = lab.home / "sessions" / view.id
+    folder = session_folder(lab, view.id)
     folder.mkdir(parents=True, exist_ok=True)
     redactor = Redactor(lab.settings.process_environment)
     deps = Deps(
@@ -119,7 +137,7 @@ async def _session(
         families=tools,
         backend=SandboxedBackend(workspace, lab.sandbox, hidden=(lab.home,)),
         store=store,
-        plan_store=FilePlanStore(folder / "plan.json"),
+        plan_store=plan_of(lab, view.id),
         spill=folder / "results",
         approve=view.approve,
         worst_case=worst_case,
@@ -128,7 +146,11 @@ async def _session(
         extra=extra,
         say=workspace_instructions(workspace),
     )
-    return Session(deps, build(parts), model, store, compaction=compaction(window))
+    return Session(deps, build(parts), model, store, compaction=compaction(window), model_id=model_id)
+
+
+def _told(waiting: Waiting) -> str:
+    return f"{waiting.model}: {waiting.trouble}, asks again in {waiting.wait_s:.0f} s ({waiting.said})"
 
 
 def named_paths(said: Sequence[str], near: Path | None = None) -> tuple[Path, ...]:

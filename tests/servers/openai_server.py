@@ -225,6 +225,7 @@ class OpenAIServer:
 
     `models`: what GET /v1/models lists, names or whole entries such as {"id": "m", "max_model_len": 8192}.
     `key`: where given, a request without `Authorization: Bearer KEY` gets a 401.
+    `cards`: what GET /v1/models/ID says of a model, as the Hugging Face router does.
     `port`: 0 takes a free one.
     """
 
@@ -234,12 +235,14 @@ class OpenAIServer:
         *,
         models: Sequence[str | Mapping[str, Any]] = ("stub",),
         key: str | None = None,
+        cards: Mapping[str, Any] | None = None,
         port: int = 0,
     ) -> None:
         self.requests: list[Asked] = []
         self.others: list[Asked] = []
         self.models = [{"id": m, "object": "model", "owned_by": "stub"} if isinstance(m, str) else m for m in models]
         self.key = key
+        self.cards = dict(cards or {})
         self._script = script
         self._turn = itertools.count()
         self._ids = itertools.count(1)
@@ -274,7 +277,9 @@ class OpenAIServer:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None):
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._closing.set()
         self._http.shutdown()
         self._http.server_close()
@@ -312,6 +317,8 @@ def _handler_of(server: OpenAIServer) -> type[BaseHTTPRequestHandler]:
             path = self.path.partition("?")[0]
             if path == "/v1/models":
                 self._send(200, {"object": "list", "data": server.models})
+            elif (card := server.cards.get(path.removeprefix("/v1/models/"))) is not None:
+                self._send(200, {"data": card})
             else:
                 self._send(404, {"error": {"message": f"no such route: {path}", "code": 404}})
 

@@ -57,8 +57,11 @@ class Spending(AbstractCapability[Deps]):
         keeper.reserve(call_id, request_context.model.model_name, input_tokens, output_tokens, usd, agent=self.agent)
         try:
             response: ModelResponse = await handler(request_context)
-        except ModelAPIError as error:  # refused, or never reached: it cost nothing
-            keeper.release(call_id, type(error).__name__)
+        except ModelAPIError as error:
+            if getattr(error, "in_stream", False):  # it broke off while it answered: the prompt was paid for
+                keeper.reconcile(call_id, input_tokens=None, output_tokens=None, usd=usd)
+            else:  # refused, or never reached: it cost nothing
+                keeper.release(call_id, type(error).__name__)
             raise
         except BaseException:  # cancelled, or cut off while it answered: nobody knows what it took, so the most counts
             keeper.reconcile(call_id, input_tokens=None, output_tokens=None, usd=usd)

@@ -14,10 +14,14 @@ from pydantic_ai.models.fallback import FallbackModel
 from pydantic_ai.models.wrapper import WrapperModel
 
 from labwright.agent.models.chat import LightChatModel
-from labwright.agent.models.ids import AUTOPILOT, LOCAL
+from labwright.agent.models.ids import LOCAL
 
 UNKNOWN_WINDOW = 32_768
-"""Tokens to count on where nobody says: too small only costs a compaction, too large fails the session."""
+"""Tokens to count on where neither server nor router says: too small costs a compaction, too large an overflow."""
+HOSTED_WINDOW = 128_000
+"""The same for models of the large providers, none of whose current ones has less."""
+AUTOPILOT_PROVIDER = "labwright"
+"""What the autopilot's answers are filed under; a name of its provider, since any server may call a model so."""
 
 _OFFICIAL = {  # elsewhere, the same name may be another model at another price
     "openai": ("api.openai.com",),
@@ -29,7 +33,7 @@ _OFFICIAL = {  # elsewhere, the same name may be another model at another price
 def price_of(response: ModelResponse) -> float | None:
     """Dollars that an answer took; None unpriced. An answer of the autopilot costs nothing."""
     provider = response.provider_name or ""
-    if AUTOPILOT in (provider, response.model_name):
+    if provider == AUTOPILOT_PROVIDER:
         return 0.0
     if provider == LOCAL or response.usage.unmeasured_requests or _is_elsewhere(provider, response.provider_url):
         return None
@@ -50,7 +54,7 @@ def worst_case(model: Model, input_tokens: int, output_tokens: int) -> float | N
 
 def context_window(model: Model) -> int:
     """Tokens that a request may have, the shortest of those models that may answer; cautious where it is unknown."""
-    return min(leaf.context_window or UNKNOWN_WINDOW for leaf in leaves(model))
+    return min(leaf.context_window or HOSTED_WINDOW for leaf in leaves(model))
 
 
 def leaves(model: Model) -> Iterator[Model]:
@@ -65,7 +69,7 @@ def leaves(model: Model) -> Iterator[Model]:
 
 
 def _worst(model: Model, input_tokens: int, output_tokens: int) -> Decimal | None:
-    if AUTOPILOT in (model.system, model.model_name):
+    if model.system == AUTOPILOT_PROVIDER:
         return Decimal(0)
     if isinstance(model, LightChatModel):
         rates = model.source.card.rates_of(None) if model.source.card is not None else None

@@ -6,7 +6,6 @@ A provider's client is imported only when its model is asked for: they cost betw
 from __future__ import annotations
 
 import asyncio
-from importlib import import_module
 
 from pydantic_ai.exceptions import UserError
 from pydantic_ai.models import Model, infer_model
@@ -62,8 +61,9 @@ def _another_may_do(error: Exception) -> bool:
 
 def _model(wanted: ModelId, access: ModelAccess) -> Model:
     if wanted.provider == AUTOPILOT:
-        model: Model = import_module("labwright.agent.autopilot").Autopilot()
-        return model
+        from labwright.agent.autopilot import AutopilotModel  # noqa: PLC0415 - the engine's rules come with it
+
+        return AutopilotModel()
     if wanted.provider == LOCAL:
         return _local(wanted, access)
     if wanted.provider == HUGGING_FACE:
