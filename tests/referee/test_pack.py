@@ -92,8 +92,9 @@ def test_a_spec_that_cannot_work_is_named(changes: dict[str, object], named: str
     ("text", "named"),
     [
         ("a: [", "benchmark.yaml:"),
-        ("- a\n", "keys and values"),
-        ("", "keys and values"),
+        ("- a\n", "is a mapping of"),
+        ("", "is empty"),
+        ("name: x\nname: y\n", "'name' is given twice; the first is on line 1"),
         ("name: x", "`scorer` is missing"),
     ],
 )

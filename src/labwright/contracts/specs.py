@@ -159,11 +159,13 @@ class MetricSpec(Spec):
 
 
 class MakerSpec(Spec):
-    """A script that makes items: `python SCRIPT --seed N --count N --split dev|test --out FILE`."""
+    """A script that makes test items: `python SCRIPT --seed N --count N --split test --out FILE`.
+
+    The seed is drawn by the referee, which keeps it.
+    """
 
     script: str
     count: int = Field(ge=1)
-    seed: int | None = Field(default=None, description="dev only; the test seed is drawn and kept by the referee")
 
 
 class BenchmarkSpec(Spec):

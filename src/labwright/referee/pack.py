@@ -17,12 +17,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from labwright.compute.sandbox import Mounts, Sandbox
 from labwright.contracts.errors import DataError, LabwrightError, SpecError
 from labwright.contracts.specs import BenchmarkSpec, MakerSpec, Split
+from labwright.contracts.yamlfile import Node, compose, load, place
 
 SPEC_FILE = "benchmark.yaml"
 MAKER_TIMEOUT_S = 300.0
@@ -137,18 +137,8 @@ def read_spec(path: Path) -> BenchmarkSpec:
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"cannot be read: {error}", where=str(path)) from error
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark is not None else ""
-        problem = getattr(error, "problem", None) or "not YAML"
-        raise SpecError(
-            f"is no valid YAML: {problem}", where=f"{path}{line}", cure="mind indents and quotes"
-        ) from error
-    if not isinstance(content, dict):
-        raise SpecError("must hold keys and values, such as `name: my-benchmark`", where=str(path))
+    node = compose(path, text, "a benchmark", "see studies/ for examples")
+    content = load(path, text)
     try:
         spec = BenchmarkSpec.model_validate(content)
     except ValidationError as error:
@@ -186,12 +176,12 @@ def _check_together(path: Path, spec: BenchmarkSpec) -> None:
         )
 
 
-def _spec_error(path: Path, node: yaml.Node | None, error: ValidationError) -> SpecError:
+def _spec_error(path: Path, node: Node, error: ValidationError) -> SpecError:
     """The first complaint, with its line, its field and a cure."""
     first = error.errors()[0]
-    field_path = tuple(str(part) for part in first["loc"] if part not in ("str", "MakerSpec"))
-    line = _line_of(node, field_path)
-    where = f"{path}:{line} ({'.'.join(field_path)})" if field_path else f"{path}:{line}"
+    location = tuple(part for part in first["loc"] if part not in ("str", "MakerSpec"))
+    field_path = tuple(str(part) for part in location)
+    where = place(path, node, location)
     if first["type"] == "extra_forbidden":
         known = _known_fields(field_path[:-1])
         near = difflib.get_close_matches(field_path[-1], known, n=1)
@@ -212,23 +202,6 @@ def _known_fields(field_path: tuple[str, ...]) -> list[str]:
         if model is None:
             return []
     return list(model.model_fields)
-
-
-def _line_of(node: yaml.Node | None, field_path: tuple[str, ...]) -> int:
-    """The 1-based line of a field, or of the closest thing around it that is written."""
-    line = 1
-    for part in field_path:
-        if isinstance(node, yaml.MappingNode):
-            found = next(((k, v) for k, v in node.value if k.value == part), None)
-            if found is None:
-                return line
-            line, node = found[0].start_mark.line + 1, found[1]
-        elif isinstance(node, yaml.SequenceNode) and part.isdigit() and int(part) < len(node.value):
-            node = node.value[int(part)]
-            line = node.start_mark.line + 1
-        else:
-            return line
-    return line
 
 
 # -- items -------------------------------------------------------------------------------------------------------------

@@ -16,19 +16,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 import labwright
 from labwright.contracts.errors import SpecError
 from labwright.contracts.specs import StudySpec
+from labwright.contracts.yamlfile import Location, Node, compose, load, place
 
 STUDY_FILE = "study.yaml"
 _MAKER = "make_data.py"
 _INIT = "`labwright study init DIR` writes a commented study.yaml to start from"
 _FROZEN = re.compile(r"^(hub|lm-eval|inspect):")
-
-Location = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,7 @@ def read_study(directory: Path) -> StudySource:
         raise SpecError(f"not UTF-8 text (byte {error.start})", where=str(path), cure="save it as UTF-8") from error
     except OSError as error:
         raise SpecError(f"cannot be read: {error.strerror}", where=str(path), cure="check its permissions") from error
-    root = _compose(path, text)
+    root = compose(path, text, "a study", _INIT)
     spec = _validated(path, root, text)
     _check_names(spec, directory, path, root)
     return StudySource(spec, directory, text)
@@ -111,104 +109,19 @@ def bundled_recipes() -> dict[str, Path]:
     return {}
 
 
-# -- YAML with line numbers --------------------------------------------------------------------------------------------
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML 1.1 reads `3e-4` as text, since it wants a dot. People write learning rates so; here it is a number."""
-
-
-_Loader.yaml_implicit_resolvers = {k: list(v) for k, v in yaml.SafeLoader.yaml_implicit_resolvers.items()}
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
-)
-
-
-def _compose(path: Path, text: str) -> yaml.MappingNode:
-    """The file's nodes. Raises SpecError where it is no YAML, is empty, is no mapping, or says a key twice."""
-    try:
-        root = yaml.compose(text, Loader=_Loader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)  # PyYAML gives it to most of its errors, not to all
-        where = f"{path}:{mark.line + 1}, column {mark.column + 1}" if mark else str(path)
-        what = getattr(error, "problem", None) or str(error).splitlines()[0]
-        cure = "indent with spaces" if "'\\t'" in what else "check the indentation, colons and quotes on and above it"
-        raise SpecError(f"not valid YAML: {what}", where=where, cure=cure) from error
-    if root is None:
-        raise SpecError("the file is empty", where=str(path), cure=_INIT)
-    if not isinstance(root, yaml.MappingNode):
-        raise SpecError(
-            "a study is a mapping of `field: value` lines, and this is not one", where=f"{path}:1", cure=_INIT
-        )
-    seen: dict[tuple[int, str], int] = {}
-    for mapping, key in _keys(root, set()):
-        line, name = key.start_mark.line + 1, (id(mapping), key.value)
-        if name in seen:
-            raise SpecError(
-                f"{key.value!r} is given twice; the first is on line {seen[name]}",
-                where=f"{path}:{line} ({key.value})",
-                cure="remove one of the two",
-            )
-        seen[name] = line
-    return root
-
-
-def _keys(node: yaml.Node, visited: set[int]) -> Iterator[tuple[yaml.MappingNode, yaml.ScalarNode]]:
-    """Every scalar key with the mapping it stands in; an alias is walked once."""
-    if id(node) in visited:
-        return
-    visited.add(id(node))
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                yield node, key
-            yield from _keys(value, visited)
-    elif isinstance(node, yaml.SequenceNode):
-        for value in node.value:
-            yield from _keys(value, visited)
-
-
-def _place(path: Path, root: yaml.Node, location: Location) -> str:
-    """`…/study.yaml:12 (search.rungs)`: the line of the deepest node that the file has on the way to the field.
-
-    Where the field's own key stands in the file, that is its line; a missing field is reported at its parent's.
-    """
-    node, line = root, root.start_mark.line
-    for step in location:
-        found = _child(node, step)
-        if found is None:
-            continue  # the tag of a union, a default, or a field that is missing
-        node, line = found
-    dotted = "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in location).lstrip(".")
-    return f"{path}:{line + 1}" + (f" ({dotted})" if dotted else "")
-
-
-def _child(node: yaml.Node, step: str | int) -> tuple[yaml.Node, int] | None:
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value == str(step):
-                return value, key.start_mark.line
-    elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-        return node.value[step], node.value[step].start_mark.line
-    return None
-
-
 # -- what pydantic finds -----------------------------------------------------------------------------------------------
 
 
-def _validated(path: Path, root: yaml.Node, text: str) -> StudySpec:
-    try:
-        raw = yaml.load(text, Loader=_Loader)  # a SafeLoader: it constructs plain data and nothing else
-    except yaml.YAMLError as error:
-        raise SpecError(f"not valid YAML: {error}", where=str(path), cure="write plain values only") from error
+def _validated(path: Path, root: Node, text: str) -> StudySpec:
+    raw = load(path, text)
     try:
         return StudySpec.model_validate(raw)
     except ValidationError as complaints:
         found = complaints.errors(include_url=False)
-        first, *others = [(_place(path, root, e["loc"]), *_explain(e["type"], e["loc"], e["msg"])) for e in found]
+        first, *others = [(place(path, root, e["loc"]), *_explain(e["type"], e["loc"], e["msg"])) for e in found]
         where, what, cure = first
         if others:
-            more = "; ".join(f"{place.removeprefix(str(path) + ':')}: {text}" for place, text, _ in others[:4])
+            more = "; ".join(f"{at.removeprefix(str(path) + ':')}: {text}" for at, text, _ in others[:4])
             what += f". Also on line {more}" + ("; and more" if len(others) > 4 else "")
         raise SpecError(what, where=where, cure=cure) from complaints
 
@@ -257,11 +170,11 @@ def _did_you_mean(name: str, known: list[str]) -> str:
 # -- what the file names has to be there -------------------------------------------------------------------------------
 
 
-def _check_names(spec: StudySpec, directory: Path, path: Path, root: yaml.Node) -> None:
+def _check_names(spec: StudySpec, directory: Path, path: Path, root: Node) -> None:
     """The training sets, the benchmark and the recipe exist, and lie where they may."""
     for number, data in enumerate(spec.data):
-        _check_data(data.path, directory, _place(path, root, ("data", number, "path")))
-    where = _place(path, root, ("benchmark",))
+        _check_data(data.path, directory, place(path, root, ("data", number, "path")))
+    where = place(path, root, ("benchmark",))
     if _FROZEN.match(spec.benchmark):
         raise SpecError(
             f"{spec.benchmark!r} has to be frozen into a pack first",
@@ -276,8 +189,7 @@ def _check_names(spec: StudySpec, directory: Path, path: Path, root: yaml.Node) 
     try:
         recipe_path(spec.recipe.name, directory)
     except SpecError as error:
-        place = _place(path, root, ("recipe", "name"))
-        raise SpecError(error.what, where=place, cure=error.cure) from error
+        raise SpecError(error.what, where=place(path, root, ("recipe", "name")), cure=error.cure) from error
 
 
 def _check_data(name: str, directory: Path, where: str) -> None:
