@@ -59,7 +59,7 @@ class Finish:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Nothing is left to do until somebody proposes more: the process ends, and the study goes on when it is resumed."""
+    """Nothing is left to do until somebody proposes more: the process ends, and a resume goes on."""
 
     reason: str
 
