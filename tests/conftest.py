@@ -9,7 +9,6 @@ import pytest
 from hypothesis import settings
 from tests.toys.toy_study import FinishedStudy, run_study, toy_lab, write_study
 
-
 settings.register_profile("labwright", deadline=None)  # a busy machine is no defect
 settings.load_profile("labwright")
 

@@ -10,7 +10,7 @@ from labwright.compute import ProcessBackend, scrubbed
 from labwright.config import Settings
 from labwright.contracts.errors import BackendError
 from labwright.contracts.events import NoteTaken
-from labwright.contracts.research import Comparison, Run
+from labwright.contracts.research import Comparison, Run, StudyState
 from labwright.contracts.sessions import StudyLinked
 from labwright.referee.protocol import Compare
 from labwright.study import detached
@@ -38,11 +38,28 @@ class LabDesk:
         self.runs_are_sandboxed = lab.sandbox.boundary == "enforced"
 
     def create(self, source: StudySource, wall_clock_s: float | None = None) -> str:
-        """Enter a study into the ledger, and count what it spends on the session's budget."""
+        """Enter a study into the ledger, and count what it spends on the session's budget.
+
+        The same study asked for again before it began is the same one: a session that was killed in this very call
+        asks again.
+        """
+        again = self._unbegun(source, wall_clock_s)
+        if again is not None:
+            return again
         study_id = self._lab.create_study(source, wall_clock_s=wall_clock_s)
         if self._session_id is not None:
             self.ledger.record(None, StudyLinked(self._session_id, study_id))
         return study_id
+
+    def _unbegun(self, source: StudySource, wall_clock_s: float | None) -> str | None:
+        created = self.ledger.session_view(self._session_id).studies if self._session_id is not None else ()
+        for study_id in created:
+            view = self.ledger.study_view(study_id)
+            ceiling_s = wall_clock_s or source.spec.budget.wall_clock
+            same = view.spec.model_copy(update={"budget": source.spec.budget}) == source.spec
+            if view.state is StudyState.CREATED and same and view.spec.budget.wall_clock == ceiling_s:
+                return study_id
+        return None
 
     def start(self, study_id: str, researcher: str) -> None:
         """Run a study in a detached process, unless one runs it."""

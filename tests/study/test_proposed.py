@@ -1,4 +1,4 @@
-"""A study whose trials are proposed from outside: trained and judged as they come, paused in between, finished on word."""
+"""A study whose trials are proposed from outside: trained and judged as they come, and paused in between."""
 
 from __future__ import annotations
 

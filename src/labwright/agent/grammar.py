@@ -2,7 +2,7 @@
 
 The fields may come in any order and in several phrasings:
 
-    Teach smollm2-135m-instruct to sort numbers; benchmark studies/sorting/benchmark; data studies/sorting/train.jsonl; 15m
+    Teach smollm2-135m-instruct to sort numbers; benchmark sorting/benchmark; data sorting/train.jsonl; 15m
     In at most two hours, and for at most $5, fine-tune Qwen/Qwen3-0.6B on a.jsonl and b.jsonl to answer in French,
     measured by bench/french.
 
@@ -16,6 +16,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
+
+from labwright.agent.durations import AT_MOST, BEFORE_DURATION, DURATION, duration_s, seconds
 
 Field = Literal["goal", "base_model", "benchmark", "data", "wall_clock"]
 FIELDS: tuple[Field, ...] = ("goal", "base_model", "benchmark", "data", "wall_clock")
@@ -96,7 +98,9 @@ def read_answer(field: Field, answer: str, wanted: Wanted) -> Wanted:
         case "benchmark":
             return replace(merged, benchmark=bare)
         case "data":
-            return replace(merged, data=tuple(_bare(t) for t in re.split(r"\s*(?:,|\band\b|\s)\s*", answer) if _bare(t)))
+            return replace(
+                merged, data=tuple(_bare(t) for t in re.split(r"\s*(?:,|\band\b|\s)\s*", answer) if _bare(t))
+            )
         case "wall_clock":
             return replace(merged, wall_clock_s=duration_s(answer))
 
@@ -120,101 +124,55 @@ def named_paths(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_bare(m.group()) for m in re.finditer(_TOKEN, text) if _is_path(_bare(m.group()))))
 
 
-# -- durations ---------------------------------------------------------------------------------------------------------
-
-_NUMBERS = {
-    "a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
-    "ten": 10, "eleven": 11, "twelve": 12, "fifteen": 15, "twenty": 20, "thirty": 30, "forty-five": 45, "sixty": 60,
-    "ninety": 90,
-}  # fmt: skip
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_NUMBER = rf"(?:\d+(?:[.,]\d+)?|{'|'.join(sorted(_NUMBERS, key=len, reverse=True))})"
-_UNIT = r"(?:seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|[smhd])"
-_WHOLE = rf"{_NUMBER}\s*(?:-\s*)?{_UNIT}(?:\s*(?:and|,)?\s*(?:a\s+half|\d+(?:\.\d+)?\s*{_UNIT}))?"
-_AND_A_HALF = rf"{_NUMBER}\s+and\s+a\s+half\s+{_UNIT}"
-_PARTS = r"(?:a\s+)?half\s+(?:an?\s+)?(?:hour|day|minute)|(?:a\s+)?quarter\s+(?:of\s+)?an?\s+hour|three\s+quarters\s+of\s+an\s+hour"
-_DURATION = rf"(?<![\w./$-])(?:{_PARTS}|{_AND_A_HALF}|{_WHOLE})(?![\w/-])"
-_BEFORE_DURATION = (
-    r"(?:(?:time|wall[- ]?clock|budget|deadline|limit|ceiling|duration)\s*(?:budget|limit|of|is|[:=])*\s*"
-    r"|\b(?:in|within|for|under|spend|take|use|max(?:imum)?|you\s+have)\s+)"
-    r"(?:at\s+most\s+|up\s+to\s+|no\s+more\s+than\s+|less\s+than\s+|about\s+|around\s+|under\s+|max(?:imum)?\s+)?"
-)
-_AT_MOST = r"\b(?:at\s+most|up\s+to|no\s+more\s+than|less\s+than)\s+"
-
-
-def duration_s(text: str) -> float | None:
-    """Seconds from `15m`, `2 hours`, `half an hour`, `1h30m`, `an hour and a half`; None where it is no duration."""
-    said = " ".join(text.lower().split()).strip(" .,;")
-    found = re.fullmatch(_DURATION, said) or re.search(_DURATION, said)
-    return _seconds(found.group()) if found else None
-
-
-def _seconds(said: str) -> float:
-    said = " ".join(said.lower().replace("-", " ").split()).replace("forty five", "forty-five")
-    unit_of_part = re.search(r"hour|day|minute", said)
-    if re.fullmatch(r"(?:a )?half .*", said) and unit_of_part:
-        return 0.5 * _UNITS[unit_of_part.group()[0]]
-    if "quarter" in said:
-        return (3 if said.startswith("three") else 1) * 900.0
-    middle = re.fullmatch(rf"({_NUMBER}) and a half ({_UNIT})", said)
-    if middle:
-        return (_value(middle.group(1)) + 0.5) * _UNITS[middle.group(2)[0]]
-    total = sum(_value(n) * _UNITS[u[0]] for n, u in re.findall(rf"({_NUMBER})\s*({_UNIT})", said))
-    if said.endswith("a half"):
-        unit = re.search(_UNIT, said.removeprefix(re.match(_NUMBER, said).group()))  # type: ignore[union-attr]
-        total += 0.5 * _UNITS[unit.group()[0]] if unit else 0.0
-    return total
-
-
-def _value(number: str) -> float:
-    return float(_NUMBERS[number]) if number in _NUMBERS else float(number.replace(",", "."))
-
-
-def _take_duration(work: _Text) -> float | None:
-    """The likeliest duration: one that is said to be a budget, then one that stands alone, then any that spells itself."""
-    alone = rf"(?:^|(?<=[;\n.,(]))\s*(?:and\s+)?(?:{_AT_MOST})?({_DURATION})(?:\s+(?:max|total|in\s+all|budget|of\s+time))?\s*(?=$|[;\n.,)])"
-    spelled = rf"({_DURATION})(?<=[a-z]{{3}})"
-    for pattern in (rf"{_BEFORE_DURATION}({_DURATION})", rf"{_AT_MOST}({_DURATION})", alone, spelled):
-        found = work.search(pattern)
-        if found is not None:
-            work.blank(found.span())
-            return _seconds(found.group(1))
-    return None
-
-
 # -- places and models -------------------------------------------------------------------------------------------------
 
-_TOKEN = r"(?:\"[^\"\n]+\"|'[^'\n]+'|`[^`\n]+`|[^\s;,\"'`]+)"
-_IS = r"\s*(?:(?:is|are|in|at|from|under|of|lies\s+in|directory|dir|folder|files?|path|pack)\s+)*(?:[:=]\s*)?"
+_TOKEN = r"(?:\"[^\"\n]+\"|'[^'\n]+'|`[^`\n]+`|[^\s;,\"'`\0]+)"
+_ALONE = r"(?<![\w/.-])"  # a label is no part of a path
+_IS = (
+    r"(?![\w/.-])\s*(?:(?:is|are|in|at|from|under|of|lies\s+in|directory|dir|folder|files?|path|pack)\s+)*(?:[:=]\s*)?"
+)
 _MEASURED = r"(?:measured|evaluated|scored|judged|tested|benchmarked|evaluate|measure|score|test)"
 _BENCHMARK = (
-    rf"(?:\b(?:on|using|use|with|against|by)\s+)?(?:the\s+)?\bbench(?:mark)?{_IS}(?P<token>{_TOKEN})",
+    rf"(?:\b(?:on|using|use|with|against|by)\s+)?(?:the\s+)?{_ALONE}bench(?:mark)?{_IS}(?P<token>{_TOKEN})",
     rf"\b(?:use\s+)?(?P<token>{_TOKEN})\s+(?:as|is)\s+(?:the\s+|a\s+)?bench(?:mark)?\b",
     rf"\b{_MEASURED}\s+(?:it\s+)?(?:by|on|with|against|in)\s+(?:the\s+)?(?P<token>{_TOKEN})",
 )
+_DATA_LABEL = r"(?:train(?:ing)?[- ]?)?(?:data(?:[- ]?sets?|[- ]?files?)?|examples)"
 _DATA = (
-    rf"(?:\b(?:on|using|use|with|from)\s+)?(?:the\s+)?\b(?:train(?:ing)?[- ]?)?(?:data(?:[- ]?sets?|[- ]?files?)?|examples){_IS}(?P<token>{_TOKEN})",
+    rf"(?:\b(?:on|using|use|with|from)\s+)?(?:the\s+)?{_ALONE}{_DATA_LABEL}{_IS}(?P<token>{_TOKEN})",
     rf"\b(?:and\s+)?(?:train(?:ed|ing)?|learn(?:ing)?)\s+(?:it\s+)?(?:on|with|from)\s+(?:the\s+)?(?P<token>{_TOKEN})",
     rf"\b(?:use\s+)?(?P<token>{_TOKEN})\s+(?:as|is|are)\s+(?:the\s+)?(?:training\s+)?data\b",
     rf"(?:\b(?:on|using|with|from)\s+)?(?<![\w/.])(?P<token>{_TOKEN})",
 )
 _MORE_DATA = re.compile(rf"\s*(?:,\s*(?:and\s+)?|\band\s+|\+\s*)(?P<token>{_TOKEN})", re.IGNORECASE)
-_LABELLED_MODEL = (rf"\b(?:base[_ -]?)?model\s*(?:is\s+|[:=]\s*)(?P<token>{_TOKEN})", rf"\bbase[_ -]?model\s+(?P<token>{_TOKEN})")
+_LABELLED_MODEL = (
+    rf"\b(?:base[_ -]?)?model\s*(?:is\s+|[:=]\s*)(?P<token>{_TOKEN})",
+    rf"\bbase[_ -]?model\s+(?P<token>{_TOKEN})",
+)
 _VERBS = r"(?:teach|train|fine-?\s?tune|post-?\s?train|improve|make|get|adapt|tune|take|help|enable|turn)"
 _USED_MODEL = (
     rf"\b{_VERBS}\s+(?:up\s+)?(?:the\s+)?(?:base\s+)?(?:model\s+)?(?P<token>{_TOKEN})",
     rf"\bmodel\s+(?P<token>{_TOKEN})",
     rf"(?P<token>{_TOKEN})\s+model\b",
 )
-_STUDY = rf"(?:\b(?:run|start|do)\s+)?(?:the\s+)?(?:\bstudy\s+(?:in|at|from|[:=])\s*(?P<token>{_TOKEN})|(?P<file>[^\s;,]*study\.yaml))"
-_USD = r"(?:\b(?:for|spend|costs?|budget(?:\s+of)?|and)\s+)?(?:\b(?:at\s+most|up\s+to|no\s+more\s+than|under|max(?:imum)?)\s+)?(?:\$\s?(\d+(?:\.\d+)?)|(?<![\w.])(\d+(?:\.\d+)?)\s*(?:\$|dollars?|usd|bucks)\b|\busd\s*(\d+(?:\.\d+)?))"
-_RUNS = r"(?:\b(?:at\s+most|up\s+to|no\s+more\s+than|max(?:imum)?|in|with)\s+)?(?<![\w.])(\d+)\s+(?:training\s+)?runs\b|\bruns\s*[:=]\s*(\d+)"
+_STUDY = (
+    rf"(?:\b(?:run|start|do)\s+)?(?:the\s+)?"
+    rf"(?:\bstudy\s+(?:in|at|from|[:=])\s*(?P<token>{_TOKEN})|(?P<file>[^\s;,]*study\.yaml))"
+)
+_USD = (
+    r"(?:\b(?:for|spend|costs?|budget(?:\s+of)?|and)\s+)?(?:\b(?:at\s+most|up\s+to|no\s+more\s+than|under|max(?:imum)?)\s+)?"
+    r"(?:\$\s?(\d+(?:\.\d+)?)|(?<![\w.])(\d+(?:\.\d+)?)\s*(?:\$|dollars?|usd|bucks)\b|\busd\s*(\d+(?:\.\d+)?))"
+)
+_RUNS = (
+    r"(?:\b(?:at\s+most|up\s+to|no\s+more\s+than|max(?:imum)?|in|with)\s+)?"
+    r"(?:(?<![\w.])(\d+)\s+(?:training\s+)?runs\b|\bruns\s*[:=]\s*(\d+))"
+)
 _DATA_FILE = re.compile(r"\.(?:jsonl|ndjson|parquet|json)$", re.IGNORECASE)
 _SIZE = re.compile(r"(?:^|[-_/.])\d+(?:\.\d+)?[mb](?=$|[-_.])", re.IGNORECASE)
-_WORDS = frozenset(
-    "a an the it its this that them my our your and or to in on at of for with by from as is are be better good best model models "
-    "base data dataset benchmark score scores accuracy results sure use using which small large language".split()
-)
+_NO_NAMES = """
+a an the it its this that them my our your and or to in on at of for with by from as is are be better good best use
+model models base data dataset benchmark score scores accuracy results sure using which small large language"""
+_WORDS = frozenset(_NO_NAMES.split())
 
 
 class _Text:
@@ -259,6 +217,19 @@ class _Text:
         return self.first((rf"(?P<token>{_TOKEN})",), lambda token, _: fits(token), keep=keep)
 
 
+def _take_duration(work: _Text) -> float | None:
+    """The likeliest duration: said to be a budget, or else standing alone, or else spelled out."""
+    closing = r"(?:\s+(?:max|total|in\s+all|budget|of\s+time))?\s*(?=$|[;\n.,)])"
+    alone = rf"(?:^|(?<=[;\n.,(]))\s*(?:and\s+)?(?:{AT_MOST})?({DURATION}){closing}"
+    spelled = rf"({DURATION})(?<=[a-z]{{3}})"
+    for pattern in (rf"{BEFORE_DURATION}({DURATION})", rf"{AT_MOST}({DURATION})", alone, spelled):
+        found = work.search(pattern)
+        if found is not None:
+            work.blank(found.span())
+            return seconds(found.group(1))
+    return None
+
+
 def _take_data(work: _Text) -> tuple[str, ...]:
     """The training files: the first one by its label or its looks, and those that follow it in a list."""
     for number, pattern in enumerate(_DATA):
@@ -284,13 +255,15 @@ def _further(work: _Text) -> Iterator[str]:
 
 
 def _is_path(token: str) -> bool:
-    return ("/" in token and "://" not in token) or token.startswith(("./", "~", "..")) or bool(_DATA_FILE.search(token))
+    return (
+        ("/" in token and "://" not in token) or token.startswith(("./", "~", "..")) or bool(_DATA_FILE.search(token))
+    )
 
 
 def _is_place(token: str, said: str) -> bool:
     """A path; or a plain name where a colon, an equals sign or quotes say that it is meant."""
     plain = token.lower() not in _WORDS and bool(re.search(r"[:=]\s*\S+$|[\"'`]", said))
-    return _is_path(token) or (plain and len(token) > 1) or ("-" in token and token.lower() not in _WORDS)
+    return _is_path(token) or plain or ("-" in token and token.lower() not in _WORDS)
 
 
 def _is_model(token: str, said: str) -> bool:
@@ -320,8 +293,14 @@ def _bare(token: str) -> str:
 _GOAL = re.compile(r"\b(?:goal|task|objective)\s*(?:is|[:=])\s*([^;\n\0]+)", re.IGNORECASE)
 _TASK = re.compile(rf"\b(?:{_VERBS[3:-1]}|learn|raise|increase|boost|reduce|lower|beat)\b", re.IGNORECASE)
 _ENDS = re.compile(r"\0+|[;\n]|[.!?](?=\s|\0|$)")
-_LOOSE = r"(?:in|on|within|for|with|using|use|by|and|then|the|a|at|from|under|against|of|as|is|are|it|please|most|no|more|than|up|to|measured|evaluated|scored|train|trained|budget|time|wall|clock)"
-_LOOSE_START = re.compile(rf"^(?:[\s,:()–-]|\b(?:and|then|please|in|on|with|using|for|by|at|so)\b(?!-))+", re.IGNORECASE)
+_LOOSE = (
+    r"(?:in|on|within|for|with|using|use|by|and|then|the|a|at|from|under|against|of|as|is|are|it|please|most|no|more"
+    r"|than|up|to|measured|evaluated|scored|train|trained|budget|time|wall|clock)"
+)
+_LOOSE_START = re.compile(
+    r"^(?:[\s,:()–-]|\b(?:(?:i|we)(?:'d|\s+would)?\s+(?:want|like)(?:\s+you)?\s+to|(?:can|could|would)\s+you)\s|\b(?:and|then|please|in|on|with|using|for|by|at|so)\b(?!-))+",
+    re.IGNORECASE,
+)
 _LOOSE_END = re.compile(rf"(?:[\s,:(–-]|\b{_LOOSE})+$", re.IGNORECASE)
 _FEWEST_WORDS = 3
 
@@ -331,6 +310,7 @@ def _goal(text: str) -> str | None:
     labelled = _GOAL.search(text)
     if labelled:
         return _trimmed(labelled.group(1)) or None
+    text = re.sub(r"\0+(?=\s*,?\s*(?:to|so)\b)", " ", text)  # `train X on \0 to do Y` is one sentence
     pieces = [piece for piece in (_trimmed(p) for p in _ENDS.split(text)) if len(piece.split()) >= _FEWEST_WORDS]
     with_task = [piece for piece in pieces if _TASK.search(piece)]
     return next(iter(with_task or sorted(pieces, key=len, reverse=True)), None)

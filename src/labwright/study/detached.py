@@ -21,6 +21,7 @@ from labwright.study.lock import is_held
 LOG = "engine.log"
 _RECORD = "engine.json"
 _STARTING_S = 60.0  # a process that has not taken the lock by then never will
+_APART_S = 10.0  # between a process's start and its record
 _LAST_BYTES = 4000
 
 
@@ -53,6 +54,11 @@ def is_running(directory: Path) -> bool:
     return is_held(directory) or _is_starting(directory)
 
 
+def is_busy(directory: Path) -> bool:
+    """As `is_running`, and also while a process that has let the study go still writes its report."""
+    return is_held(directory) or _process(directory) is not None
+
+
 def last_words(directory: Path) -> str:
     """The end of what the study's processes said, for when one is gone without a word in the ledger."""
     try:
@@ -65,11 +71,22 @@ def last_words(directory: Path) -> str:
 
 
 def _is_starting(directory: Path) -> bool:
+    """Whether the newest process is young and has not had the lock yet."""
+    process = _process(directory)
+    if process is None or time.time() - process.create_time() > _STARTING_S:
+        return False
+    try:
+        return (directory / "lock").read_text().strip() != str(process.pid)
+    except OSError:
+        return True
+
+
+def _process(directory: Path) -> psutil.Process | None:
+    """The newest process that was started here, while it lives; its number may have gone to another since."""
     try:
         record = json.loads((directory / _RECORD).read_text())
         process = psutil.Process(int(record["pid"]))
-        age_s = time.time() - float(record["at"])
-        is_it = abs(process.create_time() - float(record["at"])) < _STARTING_S
-        return is_it and age_s < _STARTING_S and process.status() != psutil.STATUS_ZOMBIE
+        is_it = abs(process.create_time() - float(record["at"])) < _APART_S
+        return process if is_it and process.status() != psutil.STATUS_ZOMBIE else None
     except (OSError, ValueError, KeyError, psutil.Error):
-        return False
+        return None

@@ -9,18 +9,19 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 
 import yaml
 from pydantic import JsonValue
 
-from labwright.contracts.errors import UsageError
+from labwright.contracts.errors import SpecError, UsageError
 from labwright.contracts.specs import DataFormat
 from labwright.study.spec import STUDY_FILE, StudySource, read_study
 
 _NOT_IN_A_NAME = re.compile(r"[^a-z0-9]+")
 _NAME_LETTERS = 40
+_FIELD = re.compile(r"\(([^)]+)\)$")
 _FIRST_LINE_BYTES = 1_000_000
 
 
@@ -53,10 +54,20 @@ def write_draft(draft: Draft, studies: Path, name: str = "") -> StudySource:
     path.write_text(_text(draft), encoding="utf-8")
     try:
         return read_study(directory)
-    except UsageError:
+    except UsageError as error:
         path.unlink()
         directory.rmdir()
-        raise
+        field = _FIELD.search(error.where or "")  # a line of a file that is gone says less
+        raise SpecError(error.what, where=field.group(1) if field else error.where, cure=error.cure) from error
+
+
+def data_names(stems: Sequence[str]) -> list[str]:
+    """The names that training files get in a study, from their own: `train`, and `train-2` for another of that name."""
+    names: list[str] = []
+    for stem in map(_slug, stems):
+        numbered = (f"{stem}-{number}" for number in count(2))
+        names.append(next(name for name in chain((stem,), numbered) if name not in names))
+    return names
 
 
 def data_format(path: Path) -> DataFormat:
@@ -73,12 +84,8 @@ def data_format(path: Path) -> DataFormat:
 
 
 def _text(draft: Draft) -> str:
-    data: list[dict[str, str]] = []
-    for path in draft.data:
-        stem = _slug(path.stem)
-        taken = {d["name"] for d in data}
-        name = next(n for n in (stem, *(f"{stem}-{i}" for i in count(2))) if n not in taken)
-        data.append({"name": name, "path": str(path), "format": data_format(path)})
+    names = data_names([path.stem for path in draft.data])
+    data = [{"name": n, "path": str(p), "format": data_format(p)} for n, p in zip(names, draft.data, strict=True)]
     document = {
         "goal": draft.goal,
         "base_model": draft.base_model,

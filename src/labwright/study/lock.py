@@ -21,6 +21,18 @@ def study_lock(directory: Path) -> Iterator[None]:
     Raises:
         UsageError: another process holds it.
     """
+    cure = "watch it with `labwright study status`, or end it with `labwright study stop`"
+    with held(directory, "the study", cure):
+        yield
+
+
+@contextmanager
+def held(directory: Path, what: str, cure: str) -> Iterator[None]:
+    """Hold the lock in a directory; `what` and `cure` are for whoever comes second.
+
+    Raises:
+        UsageError: another process holds it.
+    """
     path = directory / "lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -28,9 +40,9 @@ def study_lock(directory: Path) -> Iterator[None]:
         if not _locked(descriptor):
             holder = path.read_text().strip() or "another process"
             raise UsageError(
-                f"the study is being run by process {holder}",
+                f"{what} is being run by process {holder}",
                 where=str(directory),
-                cure="watch it with `labwright study status`, or end it with `labwright study stop`",
+                cure=cure,
             )
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)

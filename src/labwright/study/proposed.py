@@ -40,7 +40,11 @@ class Proposed:
             or (None if self._finish else _train(now))
             or (Wait() if standing.open_runs(view) else None)
             or rules.judge(now)
-            or (Finish(_why(now, finishing=True)) if self._finish else Pause(f"waiting for the next proposal: {_why(now)}"))
+            or (
+                Finish(_why(now, finishing=True))
+                if self._finish
+                else Pause(f"waiting for the next proposal: {_why(now)}")
+            )
         )
 
 

@@ -11,8 +11,7 @@ MOST = 2000  # characters of an answer; what is longer is paged
 
 def answer(document: Mapping[str, Any]) -> str:
     """A document as one line of JSON; what says nothing is left out."""
-    kept = {key: value for key, value in document.items() if value not in (None, "", [], {})}
-    return json.dumps(kept, ensure_ascii=False, separators=(",", ":"), default=str)
+    return json.dumps(_telling(document), ensure_ascii=False, separators=(",", ":"), default=str)
 
 
 def page(name: str, entries: Iterable[Mapping[str, Any]], *, skip: int = 0, **head: Any) -> str:
@@ -21,14 +20,20 @@ def page(name: str, entries: Iterable[Mapping[str, Any]], *, skip: int = 0, **he
     shown: list[dict[str, Any]] = []
     used = len(answer(head)) + 60
     for entry in every[max(skip, 0) :]:
-        kept = {key: value for key, value in entry.items() if value not in (None, "", [], {})}
+        kept = _telling(entry)
         used += len(answer(kept)) + 1
         if shown and used > MOST:
             break
         shown.append(kept)
     after = max(skip, 0) + len(shown)
     more = {"next": after, "of": len(every)} if after < len(every) else {}
-    return answer({**head, name: shown, **more}) if shown else answer({**head, name: "none", **more})
+    whole = {**_telling(head), name: shown, **more}
+    return json.dumps(whole, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def _telling(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what says nothing."""
+    return {key: value for key, value in document.items() if value not in (None, "", [], {})}
 
 
 def clipped(text: str, most: int = 300) -> str:

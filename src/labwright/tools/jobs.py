@@ -55,7 +55,6 @@ class JobTools:
         """Runs, newest first; without a study, those of all studies that have live ones.
 
         Args:
-            study: id
             skip: for the next page
         """
         lines: list[dict[str, Any]] = []
@@ -72,7 +71,6 @@ class JobTools:
         """A run's log.
 
         Args:
-            run: id
             skip: lines before the first one shown; -1 shows the end
         """
         _, found = self._find(run)
@@ -93,7 +91,6 @@ class JobTools:
         """A metric of a run, as the run reported it: [step, mean] points.
 
         Args:
-            run: id
             metric: its name
         """
         self._find(run)
@@ -108,7 +105,6 @@ class JobTools:
         """Wait until a run has ended.
 
         Args:
-            run: id
             up_to_s: at most 1800
         """
         ends_at = time.monotonic() + min(max(up_to_s, 0.0), _LONGEST_WAIT_S)
@@ -124,7 +120,6 @@ class JobTools:
         """End a run; its trial is given up.
 
         Args:
-            run: id
             why: for the record
         """
         _, found = self._find(run)

@@ -38,11 +38,11 @@ _LONGEST_SCRIPT = 100_000
 
 DESCRIPTION = "create and run post-training studies: controls, trials, referee's verdicts, sealed test, report"
 INSTRUCTIONS = """\
-A study: study_create (or study_import a study.yaml), study_run, study_wait. The first run only scores the untrained \
-base. Then study_propose one change a trial with its hypothesis, study_run, study_wait, read study_verdicts and \
-study_alerts, and propose again. study_finish ends it and opens the sealed test where a model was promoted. \
-decide_by="autopilot" lets rules draft, judge and finish by themselves. Ids may be short (t3, t3.r1). Scores are \
-[estimate, low, high] as fractions."""
+study_create (or study_import a study.yaml), study_run, study_wait: the first run only scores the untrained base. Then \
+study_propose one change a trial with its hypothesis, study_run, study_wait, read study_verdicts and study_alerts, and \
+propose again. study_finish ends it and opens the sealed test where a model was promoted. decide_by="autopilot" lets \
+rules draft, judge and finish by themselves. `study` takes a study's id; trials and runs may be short (t3, t3.r1). \
+Scores are [estimate, low, high] as fractions."""
 
 
 def family(desk: Desk) -> Family:
@@ -174,7 +174,6 @@ class StudyTools:
         """Propose a trial: one change to its parent, or the first trial of a study, which has no parent.
 
         Args:
-            study: id
             hypothesis: a sentence that the trial can refute
             because: why it is believed
             change: {"learning_rate": 0.001}, {"data": "clean"}, {"max_steps": 72}; null takes a parameter away
@@ -190,7 +189,6 @@ class StudyTools:
         """Propose a trial whose change is a training script of the workspace, run as its recipe.
 
         Args:
-            study: id
             hypothesis: a sentence that the trial can refute
             because: why it is believed
             script: a .py file that obeys the run-directory protocol
@@ -208,7 +206,6 @@ class StudyTools:
         """Propose the trial `of` without the change that `trial` made on the way to it.
 
         Args:
-            study: id
             trial: the one whose change is taken away
             of: the one it is taken away from
             because: why
@@ -227,7 +224,6 @@ class StudyTools:
         """Run a study in the background: controls and gate first, then what was proposed; pauses when all is judged.
 
         Args:
-            study: id
             decide_by: autopilot also drafts, improves and finishes by rules
         """
         return self._started(study, decide_by)
@@ -259,7 +255,6 @@ class StudyTools:
         """Wait until a study pauses or ends, and show its status.
 
         Args:
-            study: id
             up_to_s: at most 1800
             until: news returns at the next trial's score, verdict or alert
         """
@@ -267,7 +262,7 @@ class StudyTools:
         first = _news(self._ledger.study_view(study))
         while True:
             view = self._ledger.study_view(study)
-            over = not detached.is_running(Path(view.directory))
+            over = not detached.is_busy(Path(view.directory))
             if over or time.monotonic() >= ends_at or (until == "news" and _news(view) != first):
                 return self.study_status(study)
             await asyncio.sleep(min(_LOOK_S, max(ends_at - time.monotonic(), 0.01)))
@@ -275,11 +270,7 @@ class StudyTools:
     # -- reading -------------------------------------------------------------------------------------------------------
 
     def study_status(self, study: str = "") -> str:
-        """Where a study stands; without an id, all studies.
-
-        Args:
-            study: id
-        """
+        """Where a study stands; without an id, all studies."""
         if study:
             return answer(study_document(self._ledger.study_view(study, now=time.time())))
         newest = sorted(self._ledger.summaries(), key=lambda s: -s.created_at)
@@ -293,7 +284,6 @@ class StudyTools:
         """The referee's verdicts, newest first.
 
         Args:
-            study: id
             skip: for the next page
         """
         view = self._ledger.study_view(study)
@@ -303,7 +293,6 @@ class StudyTools:
         """Alerts, incidents and notes of a study, newest first.
 
         Args:
-            study: id
             skip: for the next page
         """
         view = self._ledger.study_view(study)
@@ -321,7 +310,6 @@ class StudyTools:
         """Compare two runs on dev: first minus second on the same items. No verdict.
 
         Args:
-            study: id
             first: run, trial, or base
             second: run, trial, or base
         """

@@ -8,7 +8,7 @@ from labwright.agent.models.access import ModelAccess, Role
 from labwright.agent.models.errors import Trouble, classify, explain
 from labwright.agent.models.ids import ModelId, parse_model_id
 from labwright.agent.models.offers import Offer, available
-from labwright.agent.models.prices import context_window, price_of, worst_case
+from labwright.agent.models.prices import context_window, leaves, price_of, worst_case
 from labwright.agent.models.resolve import resolve_model
 from labwright.agent.models.retrying import RetryingModel, Schedule, Waiting
 
@@ -25,6 +25,7 @@ __all__ = [
     "classify",
     "context_window",
     "explain",
+    "leaves",
     "parse_model_id",
     "price_of",
     "resolve_model",

@@ -96,6 +96,13 @@ def classify(error: BaseException) -> Trouble:
     return "other"
 
 
+def broke_off(error: BaseException) -> bool:
+    """Whether an answer had begun when it failed: no transport may ask for it again, since a part was given out."""
+    if isinstance(error, BaseExceptionGroup):
+        return any(broke_off(e) for e in error.exceptions)
+    return isinstance(error, ModelHTTPError | ModelConnectionError) and error.in_stream
+
+
 def _overflows(error: ModelAPIError) -> bool:
     if isinstance(error, ModelContextWindowExceededError):
         return True

@@ -1,0 +1,149 @@
+"""Reading a study out of plain text: orderings, phrasings, units, and what is left to be asked."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labwright.agent.durations import duration_s
+from labwright.agent.grammar import Wanted, merge, named_paths, read, read_answer
+
+CLAUSES = (
+    "Teach smollm2-135m-instruct to sort numbers",
+    "benchmark studies/number-sorting/benchmark",
+    "data studies/number-sorting/data/train.jsonl",
+    "15 minutes",
+)
+WHOLE = Wanted(
+    goal="Teach smollm2-135m-instruct to sort numbers",
+    base_model="smollm2-135m-instruct",
+    benchmark="studies/number-sorting/benchmark",
+    data=("studies/number-sorting/data/train.jsonl",),
+    wall_clock_s=900.0,
+)
+
+
+@pytest.mark.parametrize("clauses", list(permutations(CLAUSES)))
+@pytest.mark.parametrize("between", ["; ", "\n", ". "])
+def test_the_order_of_the_clauses_does_not_matter(clauses: tuple[str, ...], between: str) -> None:
+    assert read(between.join(clauses)) == WHOLE
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Please teach smollm2-135m-instruct to sort numbers in 15 minutes, using the benchmark in "
+        "studies/number-sorting/benchmark and the data in studies/number-sorting/data/train.jsonl.",
+        "Teach smollm2-135m-instruct to sort numbers within a quarter of an hour. Evaluate on "
+        "studies/number-sorting/benchmark, train on studies/number-sorting/data/train.jsonl.",
+        "Using studies/number-sorting/data/train.jsonl, teach smollm2-135m-instruct to sort numbers, measured by "
+        "studies/number-sorting/benchmark, in at most 15 min",
+        "I'd like you to teach smollm2-135m-instruct to sort numbers. Benchmark: `studies/number-sorting/benchmark`. "
+        'Training data: "studies/number-sorting/data/train.jsonl". Time budget: 0.25 hours',
+        "goal: teach smollm2-135m-instruct to sort numbers; model: smollm2-135m-instruct; time limit 900s; "
+        "benchmark=studies/number-sorting/benchmark; data=studies/number-sorting/data/train.jsonl",
+        "You have fifteen minutes. Use studies/number-sorting/benchmark as the benchmark and "
+        "studies/number-sorting/data/train.jsonl as training data. Teach smollm2-135m-instruct to sort numbers!",
+    ],
+)
+def test_sentences_say_the_same_as_clauses(text: str) -> None:
+    assert read(text) == WHOLE
+
+
+def test_a_hub_model_two_files_and_dollars_are_read_out_of_one_sentence() -> None:
+    said = read(
+        "In at most two hours, and for at most $5, fine-tune Qwen/Qwen3-0.6B on a.jsonl and b.jsonl to answer in "
+        "French, measured by bench/french."
+    )
+    goal = "Fine-tune Qwen/Qwen3-0.6B to answer in French"
+    assert said == Wanted(goal, "Qwen/Qwen3-0.6B", "bench/french", ("a.jsonl", "b.jsonl"), 7200.0, 5.0)
+
+
+def test_a_number_in_the_goal_is_no_budget() -> None:
+    said = read("Improve smollm2-135m-instruct on 3d geometry; benchmark b/geo; data geo.parquet; 2 hours; 12 runs")
+    assert (said.wall_clock_s, said.runs, said.goal) == (7200.0, 12, "Improve smollm2-135m-instruct on 3d geometry")
+    assert said.data == ("geo.parquet",)
+
+
+def test_paths_with_spaces_are_quoted() -> None:
+    said = read("""benchmark 'my bench/pack'; data "my data/a.jsonl", "my data/b.jsonl"; model ./models/tiny; 1h""")
+    assert (said.benchmark, said.data) == ("my bench/pack", ("my data/a.jsonl", "my data/b.jsonl"))
+    assert said.base_model == "./models/tiny"
+
+
+@pytest.mark.parametrize("text", ["run the study in studies/sorting", "please run studies/sorting/study.yaml"])
+def test_a_directory_with_a_study_needs_nothing_else(text: str) -> None:
+    said = read(text)
+    assert said.study == "studies/sorting" and not said.missing
+
+
+@pytest.mark.parametrize(
+    ("without", "missing"),
+    [(0, ("goal", "base_model")), (1, ("benchmark",)), (2, ("data",)), (3, ("wall_clock",))],
+)
+def test_what_is_not_said_is_missing(without: int, missing: tuple[str, ...]) -> None:
+    assert read("; ".join(c for n, c in enumerate(CLAUSES) if n != without)).missing == missing
+
+
+@pytest.mark.parametrize("text", ["say hi", "", "what can you do?", "thanks, that was good"])
+def test_small_talk_is_no_study(text: str) -> None:
+    assert read(text).says_nothing
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("15m", 900), ("15 min", 900), ("15 minutes", 900), ("2 hours", 7200), ("two hours", 7200), ("2h", 7200),
+        ("half an hour", 1800), ("a half hour", 1800), ("1h30m", 5400), ("1 h 30 min", 5400), ("1.5 hours", 5400),
+        ("an hour and a half", 5400), ("one and a half hours", 5400), ("2 hours and 30 minutes", 9000),
+        ("a quarter of an hour", 900), ("three quarters of an hour", 2700), ("90 seconds", 90), ("90s", 90),
+        ("a day", 86400), ("an hour", 3600), ("2-hour", 7200),
+    ],
+)  # fmt: skip
+def test_durations_are_read_as_people_write_them(text: str, seconds: float) -> None:
+    assert duration_s(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["and", "as", "soon", "45", "135m-instruct", "smollm2-135m", "tomorrow"])
+def test_what_is_no_duration_is_none(text: str) -> None:
+    assert duration_s(text) is None
+
+
+@pytest.mark.parametrize(
+    ("field", "answer"),
+    [
+        ("goal", "teach smollm2-135m-instruct to sort numbers"),
+        ("base_model", "smollm2-135m-instruct"),
+        ("benchmark", "it is in studies/number-sorting/benchmark"),
+        ("benchmark", "studies/number-sorting/benchmark"),
+        ("data", "studies/number-sorting/data/train.jsonl"),
+        ("wall_clock", "15m"),
+        ("wall_clock", "about a quarter of an hour"),
+    ],
+)
+def test_an_answer_fills_the_field_that_was_asked_for(field: str, answer: str) -> None:
+    names = {"wall_clock": "wall_clock_s"}
+    empty = {names.get(field, field): () if field == "data" else None}
+    partly = Wanted(**{**{k: getattr(WHOLE, k) for k in Wanted.__slots__}, **empty})
+    assert field not in read_answer(field, answer, partly).missing
+
+
+def test_what_is_said_later_counts_but_the_goal_stays() -> None:
+    later = merge(WHOLE, read("take an hour instead; data more.jsonl"))
+    assert (later.goal, later.wall_clock_s, later.data) == (WHOLE.goal, 3600.0, ("more.jsonl",))
+
+
+def test_the_paths_that_a_person_wrote_are_named() -> None:
+    assert named_paths("benchmark /data/bench; data '~/a b.jsonl', ./c.jsonl.") == (
+        "/data/bench", "~/a b.jsonl", "./c.jsonl",
+    )  # fmt: skip
+
+
+@given(st.text(max_size=300))
+def test_no_text_breaks_it(text: str) -> None:
+    read(text)
+    read_answer("data", text, Wanted())
+    named_paths(text)
