@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+import pydantic_ai
 from pydantic_ai.capabilities import AbstractCapability
 from pydantic_ai.models import Model
 
@@ -70,9 +71,9 @@ def session_folder(lab: Lab, session_id: str) -> Path:
     return lab.home / "sessions" / session_id
 
 
-def plan_of(lab: Lab, session_id: str) -> FilePlanStore:
-    """A session's plan as it stands."""
-    return FilePlanStore(session_folder(lab, session_id) / "plan.json")
+def plan_file(lab: Lab, session_id: str) -> Path:
+    """Where a session's plan is."""
+    return session_folder(lab, session_id) / "plan.json"
 
 
 @asynccontextmanager
@@ -85,6 +86,7 @@ async def work_in(
         UsageError: an unknown session, or its workspace is gone.
         ModelError: the model cannot be used; the cure names the variable to set.
     """
+    pydantic_ai.BANNER_ENABLED = False  # its own words about itself, on a person's terminal
     view = lab.ledger.session_view(session_id)
     model_id = model_id or view.model
     model = resolve_model(model_id, ModelAccess.of(lab.settings), on_wait=lambda waiting: say(_told(waiting)))
@@ -137,7 +139,7 @@ async def _session(
         families=tools,
         backend=SandboxedBackend(workspace, lab.sandbox, hidden=(lab.home,)),
         store=store,
-        plan_store=plan_of(lab, view.id),
+        plan_store=FilePlanStore(plan_file(lab, view.id)),
         spill=folder / "results",
         approve=view.approve,
         worst_case=worst_case,
@@ -146,7 +148,7 @@ async def _session(
         extra=extra,
         say=workspace_instructions(workspace),
     )
-    return Session(deps, build(parts), model, store, compaction=compaction(window), model_id=model_id)
+    return Session(deps, build(parts), model, store, compaction=compaction(window), model_id=model_id, folder=folder)
 
 
 def _told(waiting: Waiting) -> str:

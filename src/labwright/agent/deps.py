@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import JsonValue
+from pydantic_core import to_jsonable_python
 
 from labwright.contracts.sessions import Approval
 from labwright.guard.approvals import Approvals
@@ -38,6 +39,12 @@ class Deps:
 
     def clean(self, args: Mapping[str, Any]) -> dict[str, JsonValue]:
         """A tool's arguments as they may be stored and shown: without secrets."""
-        cleaned = self.redactor.redact_json(dict(args))
+        cleaned = self.redactor.redact_json(as_json(args))
         assert isinstance(cleaned, dict)
         return cleaned
+
+
+def as_json(args: Mapping[str, Any]) -> dict[str, JsonValue]:
+    """A tool's validated arguments, which may hold models and paths, as JSON."""
+    value: dict[str, JsonValue] = to_jsonable_python(dict(args), fallback=str)
+    return value

@@ -89,7 +89,7 @@ def build(parts: Parts) -> Agent[Deps, Any]:
         name="intern",
         output_type=[str, DeferredToolRequests],
         retries={"tools": 5, "output": 3},
-        instructions=[text("intern"), standing, parts.say],
+        instructions=[text("intern"), standing, _cleaned(parts.say)],
         capabilities=[
             EffectPolicy(parts.approve),
             DeclaredEffects(HARNESS_EFFECTS),
@@ -107,7 +107,7 @@ def build(parts: Parts) -> Agent[Deps, Any]:
             PlanContinuation(parts.plan_store.open_items),
             *[_deferred(family) for family in parts.families.values()],
             *parts.extra,
-            Questions(),
+            Questions(parts.approve),
             compaction(parts.context_window),
             StepPersistence(store=parts.store, capture_frontier=True),
         ],
@@ -143,6 +143,15 @@ def standing(ctx: RunContext[Deps]) -> str:
     if not deps.sandboxed:
         lines.append("Commands are not sandboxed here: each write and each command asks a person first.")
     return "Where this session stands:\n" + "\n".join(f"- {line}" for line in lines)
+
+
+def _cleaned(words: Callable[[RunContext[Deps]], str]) -> Callable[[RunContext[Deps]], str]:
+    """A file of the workspace may hold a secret like any other."""
+
+    def clean(ctx: RunContext[Deps]) -> str:
+        return ctx.deps.redactor.redact(words(ctx))
+
+    return clean
 
 
 def _deferred(family: Family) -> Capability[Deps]:

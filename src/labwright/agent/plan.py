@@ -15,14 +15,18 @@ _ITEMS = TypeAdapter(list[PlanItem])
 _OPEN = ("pending", "in_progress")
 
 
+def read_plan(path: Path) -> list[PlanItem]:
+    """The plan in a file; empty where there is none."""
+    return _ITEMS.validate_json(path.read_bytes()) if path.is_file() else []
+
+
 class FilePlanStore(InMemoryPlanStore):
     """A plan that another process finds again. `write_plan`, the one tool that changes it, replaces it whole."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self._path = path
-        if path.is_file():
-            self._items = _ITEMS.validate_json(path.read_bytes())
+        self._items = read_plan(path)
 
     async def set_items(self, items: list[PlanItem]) -> None:
         """Replace the plan, here and in the file, whole or not at all."""

@@ -7,8 +7,10 @@ differs. Sub-agents' histories are not kept: their results are in the history of
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
+from pydantic import ValidationError
 from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter
 from pydantic_ai_harness.step_persistence import (
     ContinuableSnapshot,
@@ -37,9 +39,11 @@ class LedgerStepStore:
 
     async def save_snapshot(self, snapshot: ContinuableSnapshot) -> None:
         """Append what is new, and say whether the last step's calls are settled."""
-        if snapshot.parent_run_id is not None:
-            return
-        messages = snapshot.messages
+        if snapshot.parent_run_id is None:
+            self.write(snapshot.messages)
+
+    def write(self, messages: Sequence[ModelMessage]) -> None:
+        """Make these the session's messages: from the first that differs from what is in the log."""
         same = _common(self._written, messages)
         if same < len(messages) or same < len(self._written):
             encoded = [self._encode(message) for message in messages[same:]]
@@ -47,8 +51,11 @@ class LedgerStepStore:
             self._written = list(messages)
 
     def _encode(self, message: ModelMessage) -> bytes:
-        text = ModelMessagesTypeAdapter.dump_json([message])[1:-1].decode()
-        return self._redactor.redact(text).encode()
+        body = ModelMessagesTypeAdapter.dump_json([message])[1:-1]
+        text = body.decode()
+        if self._redactor.redact(text) == text:
+            return body
+        return json.dumps(self._redactor.redact_json(json.loads(text)), ensure_ascii=False).encode()
 
     async def register_run(self, record: RunRecord) -> None:
         """Runs are of this process alone."""
@@ -94,7 +101,10 @@ def decoded(encoded: Sequence[bytes]) -> list[ModelMessage]:
     """Messages as the log holds them. One that cannot be read, of a later version, is left out with all that follow."""
     messages: list[ModelMessage] = []
     for text in encoded:
-        messages += ModelMessagesTypeAdapter.validate_json(b"[" + text + b"]")
+        try:
+            messages += ModelMessagesTypeAdapter.validate_json(b"[" + text + b"]")
+        except ValidationError:
+            break
     return messages
 
 

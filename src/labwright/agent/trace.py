@@ -55,27 +55,37 @@ def entries(view: SessionView, messages: list[ModelMessage]) -> Iterator[Entry]:
         "timestamp": opened.isoformat(),
         "name": view.goal[:120],
     }
+    shown: set[tuple[str, str]] = set()
     for message in messages:
         at = (message.timestamp or opened).isoformat()
-        for said in _said(message):
-            yield {"type": "message", "timestamp": at, "message": said}
+        for when, said in _said(message, at):
+            # The log holds a message again when something was added to it or left out: the first is what was said.
+            key = (said["role"], said.get("toolCallId") or f"{when} {json.dumps(said, sort_keys=True, default=str)}")
+            if key not in shown:
+                shown.add(key)
+                yield {"type": "message", "timestamp": when, "message": said}
 
 
-def _said(message: ModelMessage) -> Iterator[Entry]:
+def _said(message: ModelMessage, at: str) -> Iterator[tuple[str, Entry]]:
     if not isinstance(message, ModelRequest):
         content = [item for part in message.parts if (item := _answer_item(part)) is not None]
         if content:
-            yield {"role": "assistant", "content": content}
+            yield at, {"role": "assistant", "content": content}
         return
     for part in message.parts:
         if isinstance(part, UserPromptPart):
-            yield {"role": "user", "content": part.content if isinstance(part.content, str) else str(part.content)}
+            words = part.content if isinstance(part.content, str) else str(part.content)
+            yield part.timestamp.isoformat(), {"role": "user", "content": words}
         elif isinstance(part, ToolReturnPart):
             text = [{"type": "text", "text": part.model_response_str()}]
-            yield {"role": "toolResult", "toolCallId": part.tool_call_id, "toolName": part.tool_name, "content": text}
+            yield part.timestamp.isoformat(), _returned(part, text)
         elif isinstance(part, RetryPromptPart) and part.tool_name:
             text = [{"type": "text", "text": part.model_response()}]
-            yield {"role": "toolResult", "toolCallId": part.tool_call_id, "toolName": part.tool_name, "content": text}
+            yield part.timestamp.isoformat(), _returned(part, text)
+
+
+def _returned(part: ToolReturnPart | RetryPromptPart, text: list[Entry]) -> Entry:
+    return {"role": "toolResult", "toolCallId": part.tool_call_id, "toolName": part.tool_name, "content": text}
 
 
 def _answer_item(part: Any) -> Entry | None:

@@ -15,7 +15,6 @@ import typer
 app = typer.Typer(
     name="labwright",
     help="Runs the machine-learning post-training research loop: the agent proposes, the referee decides.",
-    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -33,16 +32,24 @@ StudyId = Annotated[str, typer.Argument(metavar="ID", help="a study's id, as `la
 SessionId = Annotated[str, typer.Argument(metavar="ID", help="a session's id, as `labwright sessions list` shows it")]
 ApprovalId = Annotated[str, typer.Argument(metavar="ID", help="an approval's id, such as A3")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document on stdout; all else goes to stderr")]
+_CHAT_USD = 5.0
 _UsageProblem: type[Exception] = typer.BadParameter.__bases__[0]  # typer's or click's, as this typer has it
-Model = Annotated[str, typer.Option("--model", "-m", help="who decides what to try: autopilot")]
+Model = Annotated[str, typer.Option("--model", "-m", help="who decides: autopilot; proposed, or finish, as tools ask")]
 Backend = Annotated[str, typer.Option("--backend", help="where runs execute: process")]
 
 
 @app.callback(invoke_without_command=True)
-def root(version: Annotated[bool, typer.Option("--version", help="print the version and leave")] = False) -> None:
+def root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="print the version and leave")] = False,
+) -> None:
     if version:
         typer.echo(f"labwright {import_module('labwright').__version__}")
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        if sys.stdin.isatty() and sys.stdout.isatty():
+            _act("chat", "chat", None, False, None, "ask", _CHAT_USD, None, None, json=False)
+        typer.echo(context.get_help())
 
 
 @study.command("init")
@@ -186,6 +193,27 @@ def run(
         workspace,
         json=json,
     )
+
+
+@app.command("chat")
+def chat(
+    session_id: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="with --resume: which session; default: the newest")
+    ] = None,
+    model: Annotated[str | None, typer.Option("--model", "-m", help="a model id; see `labwright models`")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="go on with a session")] = False,
+    approve: Annotated[str, typer.Option("--approve", help="before effects: ask, auto (within budget), never")] = "ask",
+    budget_usd: Annotated[float | None, typer.Option("--budget-usd", min=0.0, help="ceiling on dollars")] = _CHAT_USD,
+    budget_hours: Annotated[float | None, typer.Option("--budget-hours", min=0.001, help="ceiling on time")] = None,
+    workspace: Annotated[
+        Path | None, typer.Option("--workspace", metavar="DIR", help="where it works; default: here")
+    ] = None,
+) -> None:
+    """Talk with the intern; what bare `labwright` does on a terminal.
+
+    /help lists what can be done in it. Over a pipe, each line is a message: `echo "…" | labwright chat`.
+    """
+    _act("chat", "chat", model, resume, session_id, approve, budget_usd, budget_hours, workspace, json=False)
 
 
 @sessions.command("list")

@@ -29,6 +29,8 @@ from typing import Any, TextIO
 if __name__ == "__main__":  # before any library can print: from here on file descriptor 1 is stderr
     REPLIES = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    # Threads that spin while they wait are many times slower where a training run has the same cores.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
 from transformers import (
@@ -43,6 +45,8 @@ from transformers.cache_utils import DynamicLayer
 
 Progress = Callable[[int, int], None]
 LEAST_PREFIX = 4  # fewer shared tokens than this are not worth a separate pass
+MOST_COMMON = 8  # tokens that all continuations of a prompt begin with run with the prompt, up to this many
+SHORT = 256  # tokens; continuations of prompts shorter than this go in batches larger by as much
 SHRINK_AT = 0.75  # rows that are done leave the batch once no more than this share of it is left
 
 
@@ -209,8 +213,8 @@ class LoadedModel:
         self.model(torch.tensor([shared], device=self.device), past_key_values=cache, logits_to_keep=1)
         return Prefix(len(shared), tuple((layer.keys, layer.values) for layer in cache.layers))
 
-    def _prefill(self, rows: Sequence[Sequence[int]], prefix: Prefix, room: int) -> tuple[Any, Any, Any]:
-        """Run a left-padded batch: the last position's logits, the cache with `room` for more, the mask so far."""
+    def _prefill(self, rows: Sequence[Sequence[int]], prefix: Prefix, room: int, keep: int = 1) -> tuple[Any, Any, Any]:
+        """Run a left-padded batch: the last `keep` positions' logits, the cache with `room` for more, the mask."""
         width = max(len(row) for row in rows)
         ids = torch.zeros((len(rows), width), dtype=torch.long)
         mask = torch.zeros((len(rows), prefix.length + width), dtype=torch.long)
@@ -226,12 +230,12 @@ class LoadedModel:
                 attention_mask=mask,
                 position_ids=positions.to(self.device),
                 past_key_values=cache,
-                logits_to_keep=1,
+                logits_to_keep=keep,
             )
-            .logits[:, -1]
+            .logits[:, -keep:]
             .float()
         )
-        _must_be_finite(logits)
+        _must_be_finite(logits[:, -1])
         return logits, cache, mask
 
     # --- generation ---
@@ -260,6 +264,7 @@ class LoadedModel:
     def _decode(self, batch: Sequence[Row], prefix: Prefix, decoding: dict[str, Any]) -> None:
         longest = int(decoding["max_new_tokens"])
         logits, cache, mask = self._prefill([row.tokens for row in batch], prefix, longest)
+        logits = logits[:, -1]
         live = list(batch)
         for row in live:
             row.made, row.done = [], False
@@ -323,25 +328,32 @@ class LoadedModel:
             start = max(1, _shared(heads[prefix + prompt], tokens))
             head = tuple(tokens[:start])
             groups.setdefault(head, Group(head)).tails[index] = tokens[start:]
-        order = sorted(groups.values(), key=lambda group: len(group.head), reverse=True)
+        order = sorted((group.with_common() for group in groups.values()), key=lambda g: len(g.head), reverse=True)
         if self.context and any(len(tokens) > self.context for tokens in whole):
             raise WorkerError(f"a prompt with its continuation is longer than the model's {self.context} tokens")
-        shared = self._prefix([group.head for group in order])
+        shared = self._prefix([group.head[: len(group.head) - group.common] for group in order])
         sums = [0.0] * len(requests)
         self._in_batches(order, batch_size, lambda b: self._score(b, shared, batch_size, sums), progress)
         return sums
 
     def _score(self, batch: Sequence[Group], prefix: Prefix, rows_at_once: int, sums: list[float]) -> None:
         """Fill in `sums` for a batch of prompts: first tokens from the prefill, the others in a second pass."""
-        logits, cache, mask = self._prefill([group.head[prefix.length :] for group in batch], prefix, 0)
-        firsts = torch.log_softmax(logits, dim=-1)
+        keep = 1 + max(group.common for group in batch)
+        heads = [group.head[prefix.length :] for group in batch]
+        logits, cache, mask = self._prefill(heads, prefix, 0, keep)
+        log_p = torch.log_softmax(logits, dim=-1)
         longer: list[tuple[int, int, list[int]]] = []
         for number, group in enumerate(batch):
+            known = group.head[len(group.head) - group.common :]
+            common = sum(float(log_p[number, at - group.common - 1, token]) for at, token in enumerate(known))
             for index, tail in group.tails.items():
-                sums[index] = float(firsts[number, tail[0]]) if tail else 0.0
+                sums[index] = common + (float(log_p[number, -1, tail[0]]) if tail else 0.0)
+                if not math.isfinite(sums[index]):
+                    raise DeadModelError
                 if len(tail) > 1:
                     longer.append((number, index, tail))
         longer.sort(key=lambda entry: len(entry[2]))
+        rows_at_once *= max(1, SHORT // mask.shape[1])
         for at in range(0, len(longer), rows_at_once):
             part = longer[at : at + rows_at_once]
             chosen = torch.tensor([number for number, _, _ in part], device=self.device)
@@ -398,10 +410,19 @@ class LoadedModel:
 
 @dataclass
 class Group:
-    """Continuations of one prompt: request number -> tokens to score."""
+    """Continuations of one prompt: request number -> tokens to score, after the `common` last ones of the head."""
 
     head: tuple[int, ...]
     tails: dict[int, list[int]] = field(default_factory=dict)
+    common: int = 0
+
+    def with_common(self) -> Group:
+        """The same, with the tokens that all tails begin with at the end of the head; each tail keeps one."""
+        tails = list(self.tails.values())
+        most = min(MOST_COMMON, *(max(0, len(tail) - 1) for tail in tails))
+        common = min(_shared(tails[0][:most], tail) for tail in tails)
+        head = (*self.head, *tails[0][:common])
+        return Group(head, {index: tail[common:] for index, tail in self.tails.items()}, common)
 
 
 def _base_generation_config(config_dir: str, config: Any) -> Any:

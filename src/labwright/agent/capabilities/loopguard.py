@@ -15,10 +15,11 @@ from typing import Any, Self
 
 from pydantic_ai import RunContext
 from pydantic_ai.capabilities import AbstractCapability
-from pydantic_ai.exceptions import SkipToolExecution
+from pydantic_ai.exceptions import ModelRetry, SkipToolExecution, ToolFailed, ToolFailedError, ToolRetryError
 from pydantic_ai.messages import ToolCallPart
 from pydantic_ai.tools import ToolDefinition
 
+from labwright.agent.capabilities.toollog import said_by
 from labwright.agent.deps import Deps
 
 _LONGEST_CYCLE = 5
@@ -52,10 +53,17 @@ class LoopGuard(AbstractCapability[Deps]):
                 f"Not carried out: {times} gave the same results again and again, and would once more. "
                 "Do something else: look at what the results say, change the arguments, or ask the person."
             )
-        result = await handler(args)
-        self._seen.append((key, _key("", {"result": str(result)})))
-        del self._seen[:-_WINDOW]
+        try:
+            result = await handler(args)
+        except (ToolFailed, ToolFailedError, ModelRetry, ToolRetryError) as error:  # the same failure again is a cycle
+            self._note(key, said_by(error))
+            raise
+        self._note(key, str(result))
         return result
+
+    def _note(self, key: str, result: str) -> None:
+        self._seen.append((key, _key("", {"result": result})))
+        del self._seen[:-_WINDOW]
 
 
 def repeating(seen: list[tuple[str, str]]) -> int:

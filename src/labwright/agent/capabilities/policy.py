@@ -7,18 +7,21 @@ word that a model, a dataset or a page has written. What declares nothing is ask
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic_ai import RunContext
-from pydantic_ai.capabilities import AbstractCapability, CapabilityOrdering
+from pydantic_ai.capabilities import AbstractCapability, CapabilityOrdering, ToolSearch
+from pydantic_ai.capabilities._deferred_capability_loader import DeferredCapabilityLoader
 from pydantic_ai.exceptions import ApprovalRequired, ToolFailed
 from pydantic_ai.messages import ToolCallPart
 from pydantic_ai.tools import ToolDefinition
+from pydantic_ai.toolsets import AbstractToolset, ToolsetTool, WrapperToolset
 from pydantic_ai_harness import StepPersistence
 
-from labwright.agent.deps import Deps
+from labwright.agent.deps import Deps, as_json
 from labwright.contracts.effects import Cost
 from labwright.contracts.sessions import ApproveMode
 from labwright.guard.policy import decide
@@ -31,6 +34,7 @@ class EffectPolicy(AbstractCapability[Deps]):
     mode: ApproveMode
     id: str | None = field(default="effect_policy", kw_only=True)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
+    _held: dict[str, tuple[Mapping[str, Any], dict[str, Any]]] = field(default_factory=dict, init=False, repr=False)
 
     def get_ordering(self) -> CapabilityOrdering:
         """Around the steps: a call that is deferred has not started."""
@@ -45,6 +49,7 @@ class EffectPolicy(AbstractCapability[Deps]):
             metadata = tool_def.metadata or {}
             effects = tuple(metadata.get("effects") or ())
             cost = _cost_of(metadata, args)
+            key = f"{tool_def.name} {json.dumps(as_json(args), sort_keys=True)}"
             ruling = decide(
                 effects,
                 cost,
@@ -52,24 +57,39 @@ class EffectPolicy(AbstractCapability[Deps]):
                 sandboxed=bool(metadata.get("sandboxed", ctx.deps.sandboxed)),
                 spend_threshold_usd=ctx.deps.spend_threshold_usd,
                 approved=ctx.tool_call_approved,
-                budget_left_usd=ctx.deps.spending.left().usd,
+                budget_left_usd=self._left_usd(ctx, key),
             )
+            if ruling.verdict == "allow" and "spend" in effects:
+                self._held[key] = (metadata, args)
         if ruling.verdict == "deny":
             raise ToolFailed(f"Denied by policy: {ruling.reason}. Do without it, or end and say what would be needed.")
         if ruling.verdict == "ask":
             pin, preview = metadata.get("pin"), metadata.get("preview")
             args = pin(args) if callable(pin) else args  # what is approved is what was shown
-            shown = cost or Cost(usd=None if "spend" in effects else 0.0)
+            if ctx.deps.clean(args) != as_json(args):
+                raise ToolFailed(
+                    "Its arguments hold what looks like a secret, and a person would have to see them. "
+                    "Read it from a file or a variable instead."
+                )
+            shown = cost or Cost(usd=0.0 if effects and "spend" not in effects else None)
             raise ApprovalRequired(
                 metadata={
                     "effects": list(effects),
-                    "args": args,
+                    "args": as_json(args),
                     "cost": {"usd": shown.usd, "gpu_hours": shown.gpu_hours, "wall_clock_s": shown.wall_clock_s},
                     "why": ruling.reason,
                     "preview": preview(args) if callable(preview) else "",
                 }
             )
         return args
+
+    def _left_usd(self, ctx: RunContext[Deps], key: str) -> float | None:
+        """What is left of the dollars without what calls that were let go ahead may still spend, each once."""
+        left = ctx.deps.spending.left().usd
+        if left is None:
+            return None
+        costs = [_cost_of(metadata, args) for held, (metadata, args) in self._held.items() if held != key]
+        return left - sum(cost.usd or 0.0 for cost in costs if cost is not None)
 
 
 @dataclass
@@ -82,10 +102,22 @@ class DeclaredEffects(AbstractCapability[Deps]):
     table: Mapping[str, tuple[str, ...]]
     id: str | None = field(default="declared_effects", kw_only=True)
 
-    async def prepare_tools(self, ctx: RunContext[Deps], tool_defs: list[ToolDefinition]) -> list[ToolDefinition]:
+    def get_ordering(self) -> CapabilityOrdering:
+        """Around everything that adds tools, also the loader of deferred capabilities, whose tool hooks never see."""
+        return CapabilityOrdering(position="outermost", wraps=[DeferredCapabilityLoader, ToolSearch])
+
+    def get_wrapper_toolset(self, toolset: AbstractToolset[Deps]) -> AbstractToolset[Deps]:
         """Add the declaration to each tool that has none."""
-        del ctx
-        return [self._declared(definition) for definition in tool_defs]
+        return _Declared(toolset, self.table)
+
+
+@dataclass
+class _Declared(WrapperToolset[Deps]):
+    table: Mapping[str, tuple[str, ...]]
+
+    async def get_tools(self, ctx: RunContext[Deps]) -> dict[str, ToolsetTool[Deps]]:
+        tools = await super().get_tools(ctx)
+        return {name: replace(tool, tool_def=self._declared(tool.tool_def)) for name, tool in tools.items()}
 
     def _declared(self, definition: ToolDefinition) -> ToolDefinition:
         metadata = definition.metadata or {}

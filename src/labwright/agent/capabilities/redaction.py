@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic_ai import RunContext
 from pydantic_ai.capabilities import AbstractCapability
+from pydantic_ai.exceptions import ModelRetry, ToolFailed, ToolFailedError, ToolRetryError
 from pydantic_ai.messages import ToolCallPart
 from pydantic_ai.tools import ToolDefinition
 
@@ -24,7 +25,29 @@ class Redaction(AbstractCapability[Deps]):
     ) -> Any:
         """The result without secrets. What is neither text nor JSON (an image) passes as it is."""
         del call, tool_def, args
-        redactor = ctx.deps.redactor
-        if isinstance(result, str):
-            return redactor.redact(result)
-        return redactor.redact_json(result) if isinstance(result, dict | list) else result
+        return _clean(ctx, result)
+
+    async def wrap_tool_execute(
+        self, ctx: RunContext[Deps], *, call: ToolCallPart, tool_def: ToolDefinition, args: dict[str, Any], handler: Any
+    ) -> Any:
+        """A failure is a result as well, and may quote a file."""
+        del call, tool_def
+        try:
+            return await handler(args)
+        except ToolRetryError as error:
+            error.tool_retry = replace(error.tool_retry, content=_clean(ctx, error.tool_retry.content))
+            raise
+        except ToolFailedError as error:
+            error.tool_failed = replace(error.tool_failed, content=_clean(ctx, error.tool_failed.content))
+            raise
+        except ToolFailed as error:
+            raise ToolFailed(_clean(ctx, error.message)) from error
+        except ModelRetry as error:
+            raise ModelRetry(_clean(ctx, error.message)) from error
+
+
+def _clean(ctx: RunContext[Deps], value: Any) -> Any:
+    redactor = ctx.deps.redactor
+    if isinstance(value, str):
+        return redactor.redact(value)
+    return redactor.redact_json(value) if isinstance(value, dict | list) else value

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from pydantic_ai import RunContext
 from pydantic_ai.capabilities import AbstractCapability
-from pydantic_ai.exceptions import ModelAPIError
+from pydantic_ai.exceptions import ModelConnectionError, ModelHTTPError
 from pydantic_ai.messages import ModelMessage, ModelResponse
 from pydantic_ai.models import Model, ModelRequestContext, ModelRequestParameters
 from pydantic_ai.settings import ModelSettings
@@ -57,14 +57,11 @@ class Spending(AbstractCapability[Deps]):
         keeper.reserve(call_id, request_context.model.model_name, input_tokens, output_tokens, usd, agent=self.agent)
         try:
             response: ModelResponse = await handler(request_context)
-        except ModelAPIError as error:
-            if getattr(error, "in_stream", False):  # it broke off while it answered: the prompt was paid for
-                keeper.reconcile(call_id, input_tokens=None, output_tokens=None, usd=usd)
-            else:  # refused, or never reached: it cost nothing
+        except BaseException as error:
+            if _cost_nothing(error):
                 keeper.release(call_id, type(error).__name__)
-            raise
-        except BaseException:  # cancelled, or cut off while it answered: nobody knows what it took, so the most counts
-            keeper.reconcile(call_id, input_tokens=None, output_tokens=None, usd=usd)
+            else:  # cancelled, or cut off while it answered: nobody knows what it took, so the most counts
+                keeper.reconcile(call_id, input_tokens=None, output_tokens=None, usd=usd)
             raise
         usage = response.usage
         keeper.reconcile(
@@ -93,3 +90,12 @@ class Spending(AbstractCapability[Deps]):
         )
         self._sizes[id(message)] = (message, size)
         return size
+
+
+def _cost_nothing(error: BaseException) -> bool:
+    """Whether the provider refused, or was never reached; an answer that broke off in the middle was paid for."""
+    if isinstance(error, BaseExceptionGroup):  # every model of a fallback
+        return all(_cost_nothing(e) for e in error.exceptions)
+    if isinstance(error, ModelConnectionError):
+        return not error.in_stream and error.phase != "read"
+    return isinstance(error, ModelHTTPError) and not error.in_stream

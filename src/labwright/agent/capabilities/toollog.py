@@ -7,15 +7,23 @@ one that was cut off is shown to the model as unknown.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Never
+from typing import Any
 
 from pydantic_ai import RunContext
 from pydantic_ai.capabilities import AbstractCapability
-from pydantic_ai.exceptions import ToolFailed
+from pydantic_ai.exceptions import (
+    ApprovalRequired,
+    ModelRetry,
+    SkipToolExecution,
+    ToolFailed,
+    ToolFailedError,
+    ToolRetryError,
+)
 from pydantic_ai.messages import ToolCallPart
 from pydantic_ai.tools import ToolDefinition
 
 from labwright.agent.deps import Deps
+from labwright.contracts.errors import StorageError
 from labwright.contracts.sessions import ToolEnded, ToolOutcome, ToolStarted
 
 LONGEST_RESULT = 4000
@@ -33,30 +41,37 @@ class ToolLog(AbstractCapability[Deps]):
     ) -> dict[str, Any]:
         """Before the effect."""
         effects = tuple((tool_def.metadata or {}).get("effects") or ())
-        self._running.add(call.tool_call_id)
         args_shown = ctx.deps.clean(args)
         started = ToolStarted(
             ctx.deps.session_id, str(ctx.run_id), call.tool_call_id, tool_def.name, effects, args_shown
         )
         ctx.deps.ledger.record(None, started)
+        self._running.add(call.tool_call_id)
         return args
 
-    async def after_tool_execute(
-        self, ctx: RunContext[Deps], *, call: ToolCallPart, tool_def: ToolDefinition, args: dict[str, Any], result: Any
+    async def wrap_tool_execute(
+        self, ctx: RunContext[Deps], *, call: ToolCallPart, tool_def: ToolDefinition, args: dict[str, Any], handler: Any
     ) -> Any:
-        """After it, with what the model will see."""
-        del tool_def, args
+        """After it, with what the model will see. A tool may end by any exception; what it did then is known or not."""
+        del tool_def
+        try:
+            result = await handler(args)
+        except (ToolFailed, ToolFailedError, ModelRetry, ToolRetryError) as error:
+            self._end(ctx, call, "failed", said_by(error))
+            raise
+        except SkipToolExecution as skipped:
+            self._end(ctx, call, "success", str(skipped.result))
+            raise
+        except ApprovalRequired:
+            self._end(ctx, call, "denied", "not carried out: it waits for a person")
+            raise
+        except StorageError:
+            raise  # nothing can be written down now; a resume finds the call without an end, and says so
+        except BaseException as error:  # cancelled, or failed behind the tool
+            self._end(ctx, call, "unknown", type(error).__name__)
+            raise
         self._end(ctx, call, "success", str(result))
         return result
-
-    async def on_tool_execute_error(
-        self, ctx: RunContext[Deps], *, call: ToolCallPart, tool_def: ToolDefinition, args: Any, error: Exception
-    ) -> Never:
-        """After a failure; the error goes on its way."""
-        del tool_def, args
-        said = error.message if isinstance(error, ToolFailed) else f"{type(error).__name__}: {error}"
-        self._end(ctx, call, "failed", str(said))
-        raise error
 
     def _end(self, ctx: RunContext[Deps], call: ToolCallPart, outcome: ToolOutcome, text: str) -> None:
         if call.tool_call_id not in self._running:
@@ -65,3 +80,10 @@ class ToolLog(AbstractCapability[Deps]):
         result = ctx.deps.redactor.redact(text)[:LONGEST_RESULT]
         ended = ToolEnded(ctx.deps.session_id, str(ctx.run_id), call.tool_call_id, outcome, result)
         ctx.deps.ledger.record(None, ended)
+
+
+def said_by(error: Exception) -> str:
+    """What a failed call tells the model."""
+    if isinstance(error, ToolRetryError):
+        return str(error.tool_retry.content)
+    return error.message if isinstance(error, ToolFailed | ModelRetry) else str(error)
