@@ -213,6 +213,7 @@ class AtTerminal(Talk):
 
     async def put(self, approval: Approval) -> bool:
         """Between two turns."""
+        self.console.print()
         return await self._asking.put(approval)
 
     @asynccontextmanager

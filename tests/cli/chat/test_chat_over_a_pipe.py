@@ -1,0 +1,68 @@
+"""`labwright chat` with something else than a person at its ends."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.servers.openai_server import OpenAIServer, Reply, call, text
+
+from labwright.ledger import Ledger
+
+Pipe = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def pipe(tmp_path: Path) -> Iterator[Pipe]:
+    """Sends lines into `labwright chat`, or into other words; its output."""
+
+    def run(
+        given: str, *script: Reply, words: tuple[str, ...] = ("chat", "-m", "local:stub"), **env: str
+    ) -> subprocess.CompletedProcess[str]:
+        with OpenAIServer(script) as server:
+            own = {k: v for k, v in os.environ.items() if not k.startswith("LABWRIGHT_")}
+            environment = {**own, "LABWRIGHT_HOME": str(tmp_path / "home"), "LABWRIGHT_BASE_URL": server.url, **env}
+            return subprocess.run(
+                [sys.executable, "-m", "labwright", *words], input=given, capture_output=True, text=True,
+                cwd=tmp_path, env=environment, timeout=60, check=False,
+            )  # fmt: skip
+
+    yield run
+
+
+def test_each_line_is_a_turn_and_nothing_but_answers_is_printed_on_stdout(pipe: Pipe, tmp_path: Path) -> None:
+    looked = call("run_command", {"command": "printf '\\033[31mred'"})
+    done = pipe("hi\n\nand you?\n", looked, text("**one** \x1b[2J"), text("two"), FORCE_COLOR="1", TTY_COMPATIBLE="1")
+    assert done.returncode == 0 and "Traceback" not in done.stderr
+    assert done.stdout == "**one** �[2J\ntwo\n"
+    assert "run_command" in done.stderr and "\x1b" not in done.stdout + done.stderr
+    with Ledger.open(f"sqlite:///{tmp_path / 'home' / 'lab.db'}") as ledger:
+        (session,) = ledger.sessions()
+        assert ledger.session_view(session.id).said == ("hi", "and you?")
+
+
+def test_what_needs_a_person_waits_and_the_exit_code_says_so(pipe: Pipe) -> None:
+    ask = call("run_command", {"command": "echo hello"})
+    done = pipe("do it\n", ask, LABWRIGHT_SANDBOX="off")
+    assert done.returncode == 4 and done.stdout == "" and "A1" in done.stderr
+    answered = pipe(
+        "/approve A1 yes\n", text("it ran"), words=("chat", "--resume", "-m", "local:stub"), LABWRIGHT_SANDBOX="off"
+    )
+    assert answered.returncode == 0 and answered.stdout.endswith("it ran\n")
+
+
+def test_commands_work_without_control_codes_and_a_missing_model_is_said(pipe: Pipe) -> None:
+    done = pipe("/help\n/budget usd 3\n/nonsense\n", FORCE_COLOR="1")
+    assert done.returncode == 0 and "/resume" in done.stdout and "ceilings: $3.00" in done.stdout
+    assert "\x1b" not in done.stdout
+    missing = pipe("hi\n", words=("chat",))
+    assert missing.returncode == 2 and "LABWRIGHT_MODEL" in missing.stderr
+
+
+def test_bare_labwright_without_a_terminal_is_its_help(pipe: Pipe) -> None:
+    done = pipe("hi\n", words=())
+    assert done.returncode == 0 and "Usage:" in done.stdout and "chat" in done.stdout
