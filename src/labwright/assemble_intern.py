@@ -113,7 +113,7 @@ async def _session(
     deps = Deps(
         session_id=view.id,
         ledger=lab.ledger,
-        desk=LabDesk(lab, workspace, session_id=view.id, roots=named_paths(view.said)),
+        desk=LabDesk(lab, workspace, session_id=view.id, roots=named_paths((view.goal, *view.said))),
         workspace=workspace,
         approvals=Approvals(lab.ledger),
         spending=SpendingKeeper(lab.ledger, view.id),
@@ -129,10 +129,12 @@ async def _session(
     window = context_window(model)
     configured = read_servers(lab.home, workspace, lab.settings.process_environment)
     servers = await stack.enter_async_context(connected(configured, logs=folder, say=say))
+    access = ModelAccess.of(lab.settings)
+    researcher = resolve_model(access.researcher, access) if access.researcher else model
     shared = (Spending(worst_case, price_of, agent="researcher"), Faults(), Redaction(), LoopGuard())
     extra: list[AbstractCapability[Deps]] = [
         Playbooks(lab.home, workspace, say),
-        research_agents(model, tools, shared=shared),
+        research_agents(researcher, tools, shared=shared),
         *servers.capabilities,
     ]
     parts = Parts(
@@ -157,9 +159,12 @@ def _told(waiting: Waiting) -> str:
 
 def named_paths(said: Sequence[str], near: Path | None = None) -> tuple[Path, ...]:
     """Files and folders that the person named in so many words: the agent may read these outside its workspace."""
-    found = []
+    found: list[Path] = []
     for word in (word.strip(_AROUND) for text in said for word in text.split()):
-        path = (near or Path.cwd()) / Path(word).expanduser() if word else None
-        if path is not None and ("/" in word or "." in word) and word not in (".", "..", "/") and path.exists():
-            found.append(path.resolve())
+        if ("/" in word or "." in word) and word not in (".", "..", "/"):
+            try:
+                path = (near or Path.cwd()) / Path(word).expanduser()
+                found += [path.resolve()] if path.exists() else []
+            except (OSError, RuntimeError, ValueError):  # too long for a name, or of a user that there is not
+                continue
     return tuple(dict.fromkeys(found))

@@ -93,7 +93,7 @@ class Script:
         def whole(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
             said = self.next(messages, info)
             parts = [TextPart(said)] if isinstance(said, str) else list(said)
-            return ModelResponse(parts, usage=self.usage or RequestUsage(input_tokens=10, output_tokens=5))
+            return ModelResponse(parts, usage=self.usage or _measured(messages, parts))
 
         async def streamed(messages: list[ModelMessage], info: AgentInfo) -> AsyncIterator[Any]:
             said = self.next(messages, info)
@@ -113,6 +113,11 @@ class Script:
         return "\n".join(
             [*(str(m) for asked in self.asked for m in asked), *(str(info.instructions) for info in self.infos)]
         )
+
+
+def _measured(messages: Sequence[ModelMessage], parts: Sequence[Any]) -> RequestUsage:
+    given = sum(len(str(getattr(part, "content", ""))) for message in messages for part in message.parts)
+    return RequestUsage(input_tokens=1 + given // 4, output_tokens=1 + len(str(parts)) // 4)
 
 
 class _Scripted(FunctionModel):
@@ -305,9 +310,16 @@ def lab_in(
     environment: Mapping[str, str] | None = None,
     ledger: Ledger | None = None,
     base_url: str | None = None,
+    researcher: str | None = None,
 ) -> Lab:
     """A lab in a folder, whose environment is this one and no other."""
-    settings = _Settings(home=folder / "home", sandbox="off", base_url=base_url, given=dict(environment or {}))
+    settings = _Settings(
+        home=folder / "home",
+        sandbox="off",
+        base_url=base_url,
+        researcher_model=researcher,
+        given=dict(environment or {}),
+    )
     return Lab(settings, ledger or Ledger.open(settings.database_url), Sandbox("off"))
 
 

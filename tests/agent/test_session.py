@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic_ai import RunContext, Tool
+from pydantic_ai import CancellationToken, RunContext, Tool
 from pydantic_ai.exceptions import ApprovalRequired, ModelHTTPError
 from pydantic_ai.messages import ModelMessage, ModelResponse
 from pydantic_ai.usage import RequestUsage
@@ -178,6 +178,8 @@ def test_a_new_message_does_not_lose_an_open_question(tmp_path: Path) -> None:
     assert f"Approval {asked.id} is still open" in str(returns(second.asked[0]))
     assert f"Open approval {asked.id}" in str(second.infos[0].instructions)
 
+    assert bench.turn(None, script()).approvals == (asked,)  # still open, and nothing else to do
+
     bench.answer(asked.id, args={"name": "late"})
     third = script("published after all")
     assert bench.turn(None, third).kind == "done"
@@ -331,6 +333,27 @@ def test_a_kill_between_an_approval_and_its_call_still_makes_the_call(tmp_path: 
     killed(_dies_between_answer_and_call, bench, "answered")
     assert bench.turn(None, script("done")).kind == "done"
     assert bench.marks == ["touch a", "answered", "publish p"]
+
+
+def test_an_interrupted_turn_goes_on_without_repeating_anything(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, worst_case=lambda *_: 0.25, price_of=lambda _: 0.1)
+
+    async def interrupted() -> Any:
+        token = CancellationToken()
+        said = script([call("touch", name="a"), call("slow", "c2", seconds=60)])
+        turn = asyncio.create_task(bench.session(said).turn("go", lambda _: None, stream=False, cancellation=token))
+        while "start it" not in bench.marks:
+            await asyncio.sleep(0.01)
+        token.cancel()
+        return await turn
+
+    outcome = asyncio.run(interrupted())
+    assert (outcome.kind, outcome.exit_code) == ("interrupted", 1)
+    after = script("I look first")
+    assert bench.turn("what happened?", after).kind == "done"
+    assert prompts(after.asked[0]) == ["go", "what happened?"]
+    assert "c2" in returns(after.asked[0]) and ("slow", "unknown") in bench.outcomes
+    assert bench.marks == ["touch a", "start it"]
 
 
 # -- failures ----------------------------------------------------------------------------------------------------------

@@ -175,6 +175,8 @@ class Session:
             if standing.waits:
                 raise _StillOpenError(standing.waits)
             if said is None and standing.results is None and not _is_unfinished(standing.history):
+                if open_still := self._open(standing.detached):
+                    raise _StillOpenError(open_still)
                 return Outcome("done", "nothing is left to do: say what to do next")
             self._store.continue_from(log)
             self._store.write(standing.history)
