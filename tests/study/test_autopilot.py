@@ -91,6 +91,13 @@ def test_time_that_is_left_goes_into_one_change_to_the_best_trial(tmp_path):
     assert run.max_steps == 72 and view.run(run.continues).max_steps == 36
 
 
+def test_the_last_extra_trial_is_trained_and_not_only_proposed(tmp_path):
+    study = play(tmp_path, spec={"search": {"rungs": [12, 36], "trials": 4, "extra_trials": 1}})
+    view = study.view()
+    assert all(view.runs_of(trial.id) for trial in view.trials)
+    assert "the extra trials are used up" in study.reason
+
+
 def test_without_time_for_it_the_improvement_is_not_begun_and_the_reason_says_so(tmp_path):
     study = play(tmp_path, spec={"budget": {"wall_clock": "380s", "runs": 40}})
     assert not [t for t in study.view().trials if t.kind is TrialKind.IMPROVE]

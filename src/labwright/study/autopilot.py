@@ -122,12 +122,14 @@ class Autopilot:
         return None
 
     def _improve(self, now: Situation) -> Decision | None:
-        if now.extra_left <= 0 or now.comparisons_left <= 0:
-            return None
         for trial in now.view.trials:  # one that was proposed and not yet trained
             idle = trial.kind in _ADDED and not standing.is_in_flight(now.view, trial)
             if idle and not now.view.runs_of(trial.id) and not standing.is_given_up(now.view, trial):
-                return rules.start_improvement(now, trial)
+                if now.fits(rules.improvement_s(now, trial), runs=2):
+                    return rules.start_improvement(now, trial)
+                return DiscardTrial(trial.id, "no time left for it and for a retrain")
+        if now.extra_left <= 0 or now.comparisons_left <= 0:
+            return None
         best = proposals.best_trial(now.view)
         if best is None:
             return None
