@@ -168,9 +168,9 @@ def test_a_recipe_that_ignores_its_deadline_is_ended_and_the_study_still_finishe
         time.sleep(600)
     """
     started = time.time()
-    view = attack(tmp_path, tiny_model, statements, before=True, budget={"wall_clock": "50s", "runs": 9})
+    view = attack(tmp_path, tiny_model, statements, before=True, budget={"wall_clock": "35s", "runs": 9})
     assert "past-deadline" in kinds(view)
-    assert time.time() - started < 50 + 30
+    assert time.time() - started < 35 + 30
     assert Path(view.best.path, "config.json").exists()
 
 
