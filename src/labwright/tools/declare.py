@@ -29,6 +29,7 @@ def declare(
     sandboxed: bool = True,
     preview: Preview | None = None,
     pin: Pin | None = None,
+    final: bool = False,
 ) -> Tool[Any]:
     """A tool from a function, with its declaration in `ToolDefinition.metadata`.
 
@@ -39,6 +40,8 @@ def declare(
         sandboxed: what it writes and executes stays in the lab's own files and in sandboxed runs.
         preview: what an approval shows.
         pin: makes an approval mean the content that it showed.
+        final: it is the final evaluation, so it may use the time that is kept for it.
     """
     metadata = {"effects": tuple(effects), "cost": cost, "sandboxed": sandboxed, "preview": preview, "pin": pin}
+    metadata["final"] = final
     return Tool(function, metadata=metadata, max_retries=5)

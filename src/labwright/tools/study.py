@@ -68,7 +68,7 @@ def family(desk: Desk) -> Family:
         ),
         declare(do.study_ablate, effects=("write",)),
         running(do.study_run),
-        running(do.study_finish),
+        running(do.study_finish, final=True),
         declare(do.study_stop, effects=("write",)),
         declare(do.study_wait, effects=("read",)),
         declare(do.study_status, effects=("read",)),

@@ -23,6 +23,7 @@ from pydantic_ai_harness import StepPersistence
 
 from labwright.agent.deps import Deps, as_json
 from labwright.contracts.effects import Cost
+from labwright.contracts.errors import BudgetError
 from labwright.contracts.sessions import ApproveMode
 from labwright.guard.policy import decide
 
@@ -49,6 +50,7 @@ class EffectPolicy(AbstractCapability[Deps]):
             metadata = tool_def.metadata or {}
             effects = tuple(metadata.get("effects") or ())
             cost = _cost_of(metadata, args)
+            _must_have_time(ctx, tool_def.name, cost, final=bool(metadata.get("final")))
             key = f"{tool_def.name} {json.dumps(as_json(args), sort_keys=True)}"
             ruling = decide(
                 effects,
@@ -124,6 +126,16 @@ class _Declared(WrapperToolset[Deps]):
         if metadata.get("effects") or definition.name not in self.table:
             return definition
         return replace(definition, metadata={**metadata, "effects": self.table[definition.name]})
+
+
+def _must_have_time(ctx: RunContext[Deps], tool: str, cost: Cost | None, *, final: bool) -> None:
+    """Refuse what would run into the time that is kept for the final evaluation, so that it can be made smaller."""
+    if cost is None or cost.wall_clock_s <= 0:
+        return
+    try:
+        ctx.deps.spending.must_have_time(tool, 0.0 if final else cost.wall_clock_s, final=final)
+    except BudgetError as error:
+        raise ToolFailed(f"Not started: {error.what}. Plan something shorter, or finish with what there is.") from error
 
 
 def _cost_of(metadata: Mapping[str, Any], args: dict[str, Any]) -> Cost | None:
