@@ -134,7 +134,7 @@ async def _session(
     shared = (Spending(worst_case, price_of, agent="researcher"), Faults(), Redaction(), LoopGuard())
     extra: list[AbstractCapability[Deps]] = [
         Playbooks(lab.home, workspace, say),
-        research_agents(researcher, tools, shared=shared),
+        research_agents(researcher, {n: f for n, f in tools.items() if n != "ask"}, shared=shared),  # nobody to ask
         *servers.capabilities,
     ]
     parts = Parts(

@@ -303,10 +303,10 @@ def report(study: str, status: Mapping[str, Any], document: Mapping[str, Any]) -
             if isinstance(score, dict):
                 lines.append(f"- {split}, {name.replace('_', '-')}: {_scored(score)}")
     ended = status.get("reason")
-    lines += ["", f"Why it ended: {ended}"] if ended else []
+    lines += ["", *([f"- Why it ended: {ended}"] if ended else [])]
     for label, key in (("Boundary", "boundary"), ("Best model", "best_model"), ("Report", "report")):
         if document.get(key):
-            lines.append(f"{label}: {document[key]}")
+            lines.append(f"- {label}: {document[key]}")
     return "\n".join(lines).strip()
 
 

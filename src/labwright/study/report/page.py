@@ -6,7 +6,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from labwright import __version__
-from labwright.contracts.research import RunPurpose
 from labwright.study.report import numbers, plots
 from labwright.study.report.facts import Facts
 from labwright.study.report.tree import OUTCOME_WORDS, trial_tree
@@ -28,7 +27,6 @@ def page(facts: Facts) -> str:
         style=style,
         drawings=_drawings(facts),
         panels=_panels(facts),
-        searched=sum(r.purpose is not RunPurpose.SMOKE for r in facts.view.runs),
         version=__version__,
     )
     return rendered.strip() + "\n"
