@@ -5,6 +5,7 @@ Beside `assemble.py`, since it alone needs pydantic-ai: no study command loads t
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -32,7 +33,7 @@ from labwright.agent.servers import read_servers
 from labwright.agent.session import Session
 from labwright.agent.skills import Playbooks
 from labwright.agent.steps import LedgerStepStore
-from labwright.agent.workspace import SandboxedBackend
+from labwright.agent.workspace import ContainerBackend, confine
 from labwright.assemble import Lab
 from labwright.contracts.errors import UsageError
 from labwright.contracts.sessions import ApproveMode, SessionBudget, SessionOpened, SessionView
@@ -109,6 +110,10 @@ async def _session(
         raise UsageError("the session's workspace is gone", where=str(workspace), cure="restore it, or start anew")
     folder = session_folder(lab, view.id)
     folder.mkdir(parents=True, exist_ok=True)
+    image = lab.settings.workspace_image if lab.settings.sandbox == "auto" else None
+    confinement = await asyncio.to_thread(confine, workspace, lab.sandbox, hidden=(lab.home,), image=image)
+    if isinstance(confinement.backend, ContainerBackend):
+        stack.push_async_callback(confinement.backend.close)
     redactor = Redactor(lab.settings.process_environment)
     deps = Deps(
         session_id=view.id,
@@ -118,12 +123,12 @@ async def _session(
         approvals=Approvals(lab.ledger),
         spending=SpendingKeeper(lab.ledger, view.id),
         redactor=redactor,
-        sandboxed=lab.sandbox.boundary == "enforced",
+        sandboxed=confinement.confined,
         ask_person=person.approve,
         ask_question=person.answer,
     )
-    if not deps.sandboxed:
-        say(f"commands are not sandboxed: {lab.sandbox.why}. Each one is asked about before it runs.")
+    if confinement.remark:
+        say(confinement.remark)
     store = LedgerStepStore(lab.ledger, view.id, redactor)
     tools = families(deps.desk)
     window = context_window(model)
@@ -139,7 +144,7 @@ async def _session(
     ]
     parts = Parts(
         families=tools,
-        backend=SandboxedBackend(workspace, lab.sandbox, hidden=(lab.home,)),
+        backend=confinement.backend,
         store=store,
         plan_store=FilePlanStore(plan_file(lab, view.id)),
         spill=folder / "results",

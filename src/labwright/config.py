@@ -25,6 +25,9 @@ class Settings(BaseSettings):
     )
     ledger_url: str | None = Field(default=None, description="SQLAlchemy URL; default: SQLite in the home")
     sandbox: Literal["auto", "off"] = Field(default="auto", description="`off` never uses bubblewrap")
+    workspace_image: str | None = Field(
+        default="python:3.12-slim", description="Docker image for the intern's commands where bubblewrap cannot run"
+    )
     cpu_slots: int = Field(default=1, ge=1, description="training runs at the same time on a machine without a GPU")
     generation_worker: Path | None = Field(default=None, description="another generation worker than the bundled one")
     poll_s: float = Field(default=0.5, gt=0, description="seconds between two looks at a run")

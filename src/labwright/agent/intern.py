@@ -38,7 +38,7 @@ from labwright.agent.deps import Deps
 from labwright.agent.instructions import text
 from labwright.agent.plan import FilePlanStore
 from labwright.agent.steps import LedgerStepStore
-from labwright.agent.workspace import SandboxedBackend, Workspace
+from labwright.agent.workspace import ContainerBackend, SandboxedBackend, Workspace
 from labwright.contracts.sessions import ApproveMode
 from labwright.tools import Family
 
@@ -65,7 +65,7 @@ class Parts:
     """What an intern is put together from; `assemble.py` does that."""
 
     families: Mapping[str, Family]
-    backend: SandboxedBackend
+    backend: SandboxedBackend | ContainerBackend
     store: LedgerStepStore
     plan_store: FilePlanStore
     spill: Path
