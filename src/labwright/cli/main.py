@@ -167,7 +167,7 @@ def run(
     model: Annotated[str | None, typer.Option("--model", "-m", help="a model id; see `labwright models`")] = None,
     approve: Annotated[str, typer.Option("--approve", help="before effects: ask, auto (within budget), never")] = "ask",
     budget_usd: Annotated[float | None, typer.Option("--budget-usd", min=0.0, help="ceiling on dollars")] = 5.0,
-    budget_hours: Annotated[float | None, typer.Option("--budget-hours", min=0.001, help="ceiling on time")] = None,
+    budget_hours: Annotated[float | None, typer.Option("--budget-hours", min=0.001, help="ceiling on time")] = 2.0,
     budget_tokens: Annotated[int | None, typer.Option("--budget-tokens", min=1, help="ceiling on tokens")] = None,
     max_steps: Annotated[int | None, typer.Option("--max-steps", min=1, help="ceiling on model calls")] = None,
     workspace: Annotated[

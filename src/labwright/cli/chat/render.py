@@ -95,6 +95,7 @@ class TurnScreen:
         """One event of the run."""
         match event:
             case PartStartEvent(part=TextPart(content=text)):
+                self._finish_text()  # a second answer, as after a reminder of the plan, is a paragraph of its own
                 self._say(text)
             case PartDeltaEvent(delta=TextPartDelta(content_delta=text)):
                 self._say(text)
