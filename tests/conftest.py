@@ -24,6 +24,12 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def bundled_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lab's home in which the bundled model is built by whichever test needs it first: half a minute, once."""
+    return tmp_path_factory.mktemp("bundled")
+
+
+@pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterator[FinishedStudy]:
     """A study that promoted a model, and its lab. Not to be changed by those who use it."""
     folder = tmp_path_factory.mktemp("finished")

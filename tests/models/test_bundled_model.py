@@ -40,11 +40,11 @@ def test_importing_the_models_folder_stays_light() -> None:
 
 
 @pytest.mark.slow
-def test_smollm2_is_built_from_its_package_and_answers(tmp_path: Path) -> None:
+def test_smollm2_is_built_from_its_package_and_answers(bundled_home: Path) -> None:
     transformers = pytest.importorskip("transformers", reason="the train extra is not installed")
     seen: list[tuple[str, float]] = []
     try:
-        base = resolve(bundled.NAME, tmp_path, tmp_path, lambda what, fraction: seen.append((what, fraction)))
+        base = resolve(bundled.NAME, bundled_home, bundled_home, lambda what, fraction: seen.append((what, fraction)))
     except ModelError as error:
         if "cannot be downloaded" in error.what:
             pytest.skip(error.one_line())
@@ -54,7 +54,7 @@ def test_smollm2_is_built_from_its_package_and_answers(tmp_path: Path) -> None:
     assert fractions == sorted(fractions) and fractions[-1] == 1
     assert [p.name for p in base.path.parent.iterdir() if not p.name.startswith(".")] == [base.path.name]
     assert not list(base.path.parent.glob(".building-*"))
-    assert resolve(bundled.NAME, tmp_path, tmp_path) == base
+    assert resolve(bundled.NAME, bundled_home, bundled_home) == base
 
     tokenizer = transformers.AutoTokenizer.from_pretrained(base.path)
     model = transformers.AutoModelForCausalLM.from_pretrained(base.path, use_safetensors=True)

@@ -35,9 +35,9 @@ def _edit(path: Path, change: object) -> None:
 
 
 @pytest.mark.slow
-def test_the_demo_at_reduced_size_ends_with_a_better_model_on_the_sealed_test(tmp_path):
+def test_the_demo_at_reduced_size_ends_with_a_better_model_on_the_sealed_test(tmp_path, bundled_home):
     command = [sys.executable, "-m", "labwright", "study", "run", str(reduced(tmp_path / "study")), "--json"]
-    environment = {**os.environ, "LABWRIGHT_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1"}
+    environment = {**os.environ, "LABWRIGHT_HOME": str(bundled_home), "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     result = json.loads(done.stdout)
