@@ -38,7 +38,7 @@ demo: $(VENV)/.installed-train  ## run the study in studies/number-sorting with 
 	@echo "Open the report above in a browser, or list the studies: $(BIN)/labwright study list"
 
 test: $(VENV)/.installed-dev  ## run the test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: lint test  ## format, lint, types, import contracts, tests
 
