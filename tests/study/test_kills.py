@@ -93,7 +93,7 @@ def outcome(view: StudyView) -> dict[str, object]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, tiny_model) -> Path:
-    return write_study(tmp_path_factory.mktemp("kills") / "study", tiny_model, params={"step_s": 0.15})
+    return write_study(tmp_path_factory.mktemp("kills") / "study", tiny_model, params={"step_s": 0.25})
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +106,7 @@ def undisturbed(tmp_path_factory, folder) -> StudyView:
 @pytest.mark.parametrize("seed", [7, 8])
 def test_kills_of_study_run_and_referee_at_random_moments_change_nothing(tmp_path, folder, undisturbed, seed):
     study = killed_study(tmp_path / "home", folder)
-    killed = kill(study, random.Random(seed), KILLS, pause_s=(0.15, 1.0))
+    killed = kill(study, random.Random(seed), KILLS, pause_s=(0.2, 1.5))
     view = study.view()
     assert view.state is StudyState.FINISHED
     assert sum(killed.values()) == KILLS and all(killed.values()), killed
