@@ -125,7 +125,7 @@ def test_a_kill_of_each_with_a_model_that_really_trains_changes_nothing(tmp_path
     with calm.ledger:
         undisturbed = calm.engine(calm.create_study(read_study(folder))).run()
     study = killed_study(tmp_path / "home", folder, real=True)
-    killed = kill(study, random.Random(9), 3, pause_s=(6.0, 9.0))
+    killed = kill(study, random.Random(9), 3, pause_s=(3.0, 6.0))
     view = study.view()
     assert view.state is StudyState.FINISHED
     assert killed == {"study": 1, "run": 1, "referee": 1}
