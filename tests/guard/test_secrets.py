@@ -23,7 +23,7 @@ ENVIRONMENT = {
     "LEDGER_URL": "postgresql://lab:canary-in-url@host/db",
     "HOME": "/home/someone",
     "PIN_SECRET": "1234",
-    "PWD": "/work/somewhere",
+    "PWD": "/srv/somewhere",
     "LABWRIGHT_API_KEY": "not-needed",
     "NUMERIC_TOKEN": "8675309001",
 }
@@ -125,7 +125,7 @@ def test_the_password_in_a_variable_that_holds_a_url_is_a_secret():
 
 
 def test_short_values_placeholders_and_ordinary_variables_are_left_alone():
-    text = "1234 /home/someone /work/somewhere not-needed"
+    text = "1234 /home/someone /srv/somewhere not-needed"
     assert redactor.redact(text) == text
     assert SHORTEST == 8
 

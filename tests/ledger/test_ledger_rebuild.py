@@ -66,14 +66,6 @@ def plausible_events() -> st.SearchStrategy[tuple[float, events.Event]]:
     return st.tuples(st.floats(0, 1000), kinds)
 
 
-@pytest.fixture(scope="module")
-def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated file to copy, which is quicker than migrating one for each example."""
-    file = tmp_path_factory.mktemp("empty") / "lab.db"
-    Ledger.open(f"sqlite:///{file}").close()
-    return file
-
-
 @given(history=st.lists(plausible_events(), max_size=25))
 @settings(max_examples=25, deadline=None)
 def test_any_order_of_events_rebuilds_to_the_same_state(

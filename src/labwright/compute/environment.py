@@ -64,7 +64,6 @@ def scrubbed(source: Mapping[str, str], extra: Mapping[str, str]) -> dict[str, s
     kept = {name: value for name, value in source.items() if name in _ALLOWED or name.startswith(_ALLOWED_PREFIXES)}
     kept.setdefault("PATH", DEFAULT_PATH)
     kept.setdefault("LANG", "C.UTF-8")
-    kept.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait crawl where others use the cores
     return {**kept, **_ALWAYS, **home_in(TEMPORARY_HOME), **extra}
 
 

@@ -6,7 +6,6 @@
     │   ├── DataError              a dataset or an items file: names the file, the line and the field
     │   └── ModelError             a model directory or id that cannot be loaded
     ├── BudgetError                a ceiling would be crossed; exit code 3
-    ├── ContaminationError         benchmark items stand in the training data
     ├── BoundaryError              the referee's boundary was touched: tampered files, foreign weights, a second opening
     ├── BackendError               a run could not be started, watched or ended
     ├── ProviderError              an LLM's provider or server refused, failed or did not answer
@@ -63,10 +62,6 @@ class BudgetError(LabwrightError):
     """Something would cross a ceiling of the budget."""
 
     exit_code = 3
-
-
-class ContaminationError(LabwrightError):
-    """Benchmark items stand in the training data and the gate says `block`."""
 
 
 class BoundaryError(LabwrightError):

@@ -29,8 +29,6 @@ from typing import Any, TextIO
 if __name__ == "__main__":  # before any library can print: from here on file descriptor 1 is stderr
     REPLIES = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    # Threads that spin while they wait are many times slower where a training run has the same cores.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
 from transformers import (

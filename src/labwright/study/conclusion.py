@@ -13,7 +13,7 @@ import psutil
 from pydantic import JsonValue, TypeAdapter
 
 from labwright.contracts.events import ReportWritten
-from labwright.contracts.research import BASE, Comparison
+from labwright.contracts.research import BASE, Comparison, Evaluation
 from labwright.contracts.views import StudyView
 from labwright.ledger import Ledger
 from labwright.referee.client import RefereeClient
@@ -74,13 +74,17 @@ def kept_document(study_directory: Path) -> dict[str, JsonValue]:
 
 def best_against_few_shot(view: StudyView, referee: RefereeClient) -> Comparison | None:
     """The promoted model against the few-shot base on the sealed test's items; None where that was not measured."""
+    pair = on_the_sealed_test(view)
+    return None if pair is None else referee.compare(Compare(view.id, pair[0].id, pair[1].id))
+
+
+def on_the_sealed_test(view: StudyView) -> tuple[Evaluation, Evaluation] | None:
+    """The promoted model's and the few-shot base's evaluations there; None where the test was not opened for both."""
     if view.best is None or view.best.subject == BASE:
         return None
     best = view.evaluation(view.best.subject, view.best.style, "test")
     base = view.evaluation(BASE, "few_shot", "test") or view.evaluation(BASE, "zero_shot", "test")
-    if best is None or base is None:
-        return None
-    return referee.compare(Compare(view.id, best.id, base.id))
+    return None if best is None or base is None else (best, base)
 
 
 def reproduction(view: StudyView) -> tuple[str, ...]:

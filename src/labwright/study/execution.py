@@ -7,7 +7,6 @@ started and gone without a status → lost, and start the next attempt from its 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import sys
@@ -273,16 +272,6 @@ def newest_checkpoint(run_directory: Path) -> Path:
 def _lies_in(parent: Path, folder: Path) -> bool:
     """Whether a folder is really there: a link could start the next run from foreign weights."""
     return folder.is_dir() and folder.resolve() == parent.resolve() / folder.name
-
-
-def fingerprint(directory: Path) -> str:
-    """A short hash over a directory's files: names, sizes and contents."""
-    digest = hashlib.sha256()
-    for path in sorted(p for p in directory.rglob("*") if p.is_file() and not p.is_symlink()):
-        digest.update(str(path.relative_to(directory)).encode())
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()[:16]
 
 
 def _write_run_directory(directory: Path, trial: Trial, run: Run, recipe: Path, dataset: DatasetVersion) -> None:

@@ -30,7 +30,7 @@ from labwright.referee.pack import Item
 from labwright.referee.protocol import Judge
 from labwright.study import bundle as bundles
 from labwright.study import standing
-from labwright.study.conclusion import DOCUMENT
+from labwright.study.conclusion import DOCUMENT, on_the_sealed_test
 from labwright.study.naming import short
 from labwright.study.report import result_document
 
@@ -340,14 +340,10 @@ def _summary(contents: _Contents) -> Iterator[Finding]:
 
 def _difference(contents: _Contents) -> Comparison | None:
     """The promoted model against the few-shot base on the test's items."""
-    view = contents.view
-    if view.best is None or view.best.subject == BASE:
+    pair = on_the_sealed_test(contents.view)
+    if pair is None:
         return None
-    best = view.evaluation(view.best.subject, view.best.style, "test")
-    base = view.evaluation(BASE, "few_shot", "test") or view.evaluation(BASE, "zero_shot", "test")
-    if best is None or base is None:
-        return None
-    first, second = ([r.score for r in contents.results[e.id]] for e in (best, base))
+    first, second = ([r.score for r in contents.results[e.id]] for e in pair)
     return scoring.compare(first, second) if first and len(first) == len(second) else None
 
 

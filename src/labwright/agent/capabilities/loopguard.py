@@ -1,8 +1,8 @@
 """Breaks cycles of identical tool calls whose results do not change either.
 
-Polling is fine: the same call with another result is news. Three times the same call with the same result, or twice the
-same cycle of up to five, is not: the model is told once, and the next call of that cycle is not carried out. The window
-is of this run alone, so a long history never makes the guard speak again.
+Polling is fine: the same call with another result is news. Three times the same call with the same result, or three
+times the same cycle of up to five, is not: the next call of that cycle is not carried out, and the model is told why.
+The window is of this run alone, so a long history never makes the guard speak again.
 """
 
 from __future__ import annotations
@@ -23,9 +23,8 @@ from labwright.agent.capabilities.toollog import said_by
 from labwright.agent.deps import Deps
 
 _LONGEST_CYCLE = 5
-_SAME = 3  # times in a row, for a cycle of one
-_CYCLES = 2  # whole repetitions after the first, for longer ones
-_WINDOW = _LONGEST_CYCLE * (_CYCLES + 1)
+_TIMES = 3  # in a row, calls and results alike
+_WINDOW = _LONGEST_CYCLE * _TIMES
 
 
 @dataclass
@@ -69,9 +68,8 @@ class LoopGuard(AbstractCapability[Deps]):
 def repeating(seen: list[tuple[str, str]]) -> int:
     """The length of the cycle at the end of the window, or 0: calls and results both have to repeat."""
     for length in range(1, _LONGEST_CYCLE + 1):
-        times = _SAME if length == 1 else _CYCLES + 1
-        tail = seen[-length * times :]
-        if len(tail) == length * times and all(tail[n] == tail[n % length] for n in range(len(tail))):
+        tail = seen[-length * _TIMES :]
+        if len(tail) == length * _TIMES and all(tail[n] == tail[n % length] for n in range(len(tail))):
             return length
     return 0
 
