@@ -8,6 +8,10 @@
     ├── BudgetError                a ceiling would be crossed; exit code 3
     ├── BoundaryError              the referee's boundary was touched: tampered files, foreign weights, a second opening
     ├── BackendError               a run could not be started, watched or ended
+    ├── ServiceError               a public service refused, failed or did not answer; names the host
+    │   ├── NotFoundError          it answered that there is no such thing
+    │   ├── RateLimitedError       it asked to be left alone for a while
+    │   └── OfflineError           `--offline`, and the cache does not hold it
     ├── ProviderError              an LLM's provider or server refused, failed or did not answer
     ├── RefereeError               the referee's process or its generation worker failed
     └── StorageError               the disk is full, the ledger is locked or from another version
@@ -74,6 +78,22 @@ class BackendError(LabwrightError):
 
 class ProviderError(LabwrightError):
     """An LLM's provider or server refused, failed or did not answer."""
+
+
+class ServiceError(LabwrightError):
+    """A public service refused, failed, did not answer, or answered what cannot be read."""
+
+
+class NotFoundError(ServiceError):
+    """A service answered that it has no such thing."""
+
+
+class RateLimitedError(ServiceError):
+    """A service asked to be left alone for longer than we wait."""
+
+
+class OfflineError(ServiceError):
+    """Nothing is fetched with `--offline`, and the cache does not hold what was asked for."""
 
 
 class RefereeError(LabwrightError):
