@@ -39,6 +39,7 @@ from labwright.contracts.errors import UsageError
 from labwright.contracts.sessions import ApproveMode, SessionBudget, SessionOpened, SessionView
 from labwright.desk import LabDesk
 from labwright.guard.approvals import Approvals
+from labwright.guard.checkins import CheckIns
 from labwright.guard.secrets import Redactor
 from labwright.guard.spending import SpendingKeeper
 from labwright.tools.families import families
@@ -122,6 +123,7 @@ async def _session(
         workspace=workspace,
         approvals=Approvals(lab.ledger),
         spending=SpendingKeeper(lab.ledger, view.id),
+        checkins=CheckIns(lab.ledger, view.id, view.approve, lab.settings.check_in_usd or None),
         redactor=redactor,
         sandboxed=confinement.confined,
         ask_person=person.approve,

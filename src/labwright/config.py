@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     judge_model: str | None = Field(default=None, description="the model that judges")
     base_url: str | None = Field(default=None, description="the OpenAI-compatible server behind local:NAME")
     api_key: SecretStr | None = Field(default=None, description="the key of that server, sent to no other")
+    check_in_usd: float = Field(
+        default=5.0, ge=0, description="dollars spent at which a session asks before it goes on; doubles; 0 never asks"
+    )
     context_window: int | None = Field(default=None, ge=512, description="tokens that a local model takes")
 
     @property

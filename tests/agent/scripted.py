@@ -54,6 +54,7 @@ from labwright.contracts.effects import Cost
 from labwright.contracts.sessions import ApproveMode, SessionBudget, SessionView
 from labwright.desk import LabDesk
 from labwright.guard.approvals import Approvals
+from labwright.guard.checkins import CheckIns
 from labwright.guard.secrets import Redactor
 from labwright.guard.spending import SpendingKeeper
 from labwright.ledger import Ledger
@@ -206,6 +207,7 @@ class Bench:
             workspace=self.workspace,
             approvals=Approvals(lab.ledger, **clock),
             spending=SpendingKeeper(lab.ledger, view.id, **clock),
+            checkins=CheckIns(lab.ledger, view.id, view.approve, **clock),
             redactor=redactor,
             sandboxed=True,  # these tools have no other effect than marks in a temporary folder
             ask_person=self.ask_person,

@@ -7,7 +7,7 @@
  5  words alone, unfinished plan  test_session.py: at most twice in a row, not without time
  6  approval policy, batches      capabilities/test_policy.py: calls of one answer cannot jointly pass the budget
  7  reserve, reconcile, release   capabilities/test_spending.py; ../guard/test_spending.py
- 8  usage thresholds              below: at a ceiling the session stops; a raised one resumes it where it stood
+ 8  usage thresholds              below: at $5, $10, $20 a person is asked; at a ceiling the session stops; both resume
  9  error classification          models/test_model_errors.py, models/test_retrying.py; test_wire.py for the outcomes
 10  session resume                test_session.py; below: the log is only added to, and what cannot be read is left out
 11  session reaper                below: nothing of a session lives outside the ledger; one process at a time
@@ -21,6 +21,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ from labwright.agent.steps import decoded
 from labwright.assemble_intern import Person, work_in
 from labwright.config import Settings
 from labwright.contracts.errors import ModelError
-from labwright.contracts.sessions import SessionAdjusted, SessionBudget
+from labwright.contracts.sessions import Approval, ApproveMode, SessionAdjusted, SessionBudget
 
 
 def _put(bench: Bench, *messages: ModelMessage) -> None:
@@ -103,6 +104,76 @@ def test_8_a_ceiling_stops_the_session_and_a_raised_one_resumes_it_where_it_stoo
     after = script("done")
     assert bench.turn(None, after).kind == "done"
     assert list(returns(after.asked[0]).values()) == ["did touch a"] and bench.marks == ["touch a"]
+
+
+def _costly(folder: Path, approve: ApproveMode = "ask", budget: SessionBudget | None = None) -> Bench:
+    return Bench(folder, approve=approve, budget=budget, worst_case=lambda *_: 3.0, price_of=lambda _: 3.0)
+
+
+def test_8_at_five_dollars_the_session_asks_and_an_approval_resumes_it_where_it_stood(tmp_path: Path) -> None:
+    bench = _costly(tmp_path)
+    first = script([call("touch", name="a")], [call("touch", name="b")])
+    outcome = bench.turn("go", first)
+    assert outcome.exit_code == 4 and "$6.00 are spent: go on, up to $10.00?" in outcome.text
+    assert bench.turn(None, script()).kind == "waiting"
+    bench.answer(outcome.approvals[0].id)
+    after = script("done")
+    assert bench.turn(None, after).kind == "done"
+    assert list(returns(after.asked[0]).values())[-1] == "did touch b" and bench.marks == ["touch a", "touch b"]
+
+
+def test_8_the_next_question_is_twice_as_far_past_what_is_spent(tmp_path: Path) -> None:
+    bench = _costly(tmp_path)
+    said = script(*([call("touch", name=str(n))] for n in range(7)))
+    asked = bench.turn("go", said)
+    for spent, until in ((6, 10), (12, 20)):
+        assert f"${spent}.00 are spent: go on, up to ${until}.00?" in asked.text
+        bench.answer(asked.approvals[0].id)
+        asked = bench.turn(None, said)
+    assert "$21.00 are spent: go on, up to $40.00?" in asked.text
+
+
+def test_8_a_person_at_the_terminal_is_asked_at_once_and_may_agree_to_another_amount(tmp_path: Path) -> None:
+    bench = _costly(tmp_path)
+
+    async def agree(approvals: Sequence[Approval]) -> bool:
+        bench.answer(approvals[0].id, args={"until_usd": 9})
+        bench.ask_person = bench.deps.ask_person = None
+        return True
+
+    bench.ask_person = agree
+    outcome = bench.turn("go", script(*([call("touch", name=str(n))] for n in range(3))))
+    assert outcome.kind == "waiting" and "$9.00 are spent" in outcome.text
+
+
+def test_8_a_no_stops_the_session_until_the_person_comes_back_with_something_to_do(tmp_path: Path) -> None:
+    bench = _costly(tmp_path)
+    asked = bench.turn("go", script([call("touch", name="a")], [call("touch", name="b")]))
+    bench.answer(asked.approvals[0].id, "denied", why="enough")
+    outcome = bench.turn(None, script())
+    assert (outcome.kind, outcome.exit_code) == ("budget", 3) and "enough" in outcome.text
+    assert bench.turn(None, script()).kind == "budget"
+    assert bench.turn("only write the summary", script()).kind == "waiting"
+
+
+@pytest.mark.parametrize(
+    ("approve", "budget", "kind"),
+    [("auto", SessionBudget(usd=100), "done"), ("auto", None, "waiting"), ("never", None, "budget")],
+)
+def test_8_auto_with_a_ceiling_is_not_asked_and_never_ends_instead(
+    tmp_path: Path, approve: ApproveMode, budget: SessionBudget | None, kind: str
+) -> None:
+    bench = _costly(tmp_path, approve, budget)
+    said = script(*([call("touch", name=str(n))] for n in range(3)), "done")
+    assert bench.turn("go", said).kind == kind
+
+
+@pytest.mark.parametrize("amount", [True, "a lot", -3, None])
+def test_8_an_amount_that_is_none_is_no_consent(tmp_path: Path, amount: object) -> None:
+    bench = _costly(tmp_path)
+    asked = bench.turn("go", script([call("touch", name="a")], [call("touch", name="b")]))
+    bench.answer(asked.approvals[0].id, args={"until_usd": amount})
+    assert bench.turn(None, script()).kind == "waiting"
 
 
 def test_10_the_log_is_only_added_to_over_resumes(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pydantic_core import to_jsonable_python
 
 from labwright.contracts.sessions import Approval
 from labwright.guard.approvals import Approvals
+from labwright.guard.checkins import CheckIns
 from labwright.guard.secrets import Redactor
 from labwright.guard.spending import SpendingKeeper
 from labwright.ledger import Ledger
@@ -31,6 +32,7 @@ class Deps:
     workspace: Path
     approvals: Approvals
     spending: SpendingKeeper
+    checkins: CheckIns
     redactor: Redactor
     sandboxed: bool  # commands of the workspace really run confined
     spend_threshold_usd: float = 1.0

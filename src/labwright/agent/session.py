@@ -49,6 +49,7 @@ from labwright.contracts.sessions import (
     ToolEnded,
     UserSaid,
 )
+from labwright.guard.checkins import CheckInDueError
 from labwright.study.lock import held
 
 Kind = Literal["done", "failed", "budget", "waiting", "interrupted"]
@@ -138,7 +139,7 @@ class Session:
             text = self._deps.redactor.redact(text)
             self._record(UserSaid(self._deps.session_id, text))
         try:
-            outcome = await self._turn(text, on_event, stream=stream, cancellation=cancellation)
+            outcome = await self._checked_turn(text, on_event, stream=stream, cancellation=cancellation)
         except _StillOpenError as error:
             outcome = Outcome("waiting", _waits_for(error.approvals), error.approvals)
         except RunCancelled:
@@ -159,6 +160,25 @@ class Session:
             raise meant or error from error
         self._end(outcome)
         return outcome
+
+    async def _checked_turn(self, text: str | None, on_event: OnEvent, *, stream: bool, cancellation: Any) -> Outcome:
+        """A turn that pauses for a person's word where spending has reached the next check-in."""
+        while True:
+            try:
+                return await self._turn(text, on_event, stream=stream, cancellation=cancellation)
+            except CheckInDueError as due:
+                asked = self._deps.checkins.ask(due, anew=text is not None)
+                if asked is None:
+                    raise
+                ask_person = self._deps.ask_person
+                if asked.state == "open" and ask_person is not None and await ask_person([asked]):
+                    asked = self._deps.approvals.get(asked.id)
+                if asked.state == "open":
+                    return Outcome("waiting", _waits_for([asked]), (asked,))
+                if asked.state != "approved":
+                    why = f": {asked.why}" if asked.why else ""
+                    return Outcome("budget", f"${due.spent_usd:.2f} are spent, and a person said no to more{why}")
+                text = None
 
     async def _turn(self, text: str | None, on_event: OnEvent, *, stream: bool, cancellation: Any) -> Outcome:
         run = _Run(self._agent, self._deps, self.model, self.settings, on_event, stream, cancellation)

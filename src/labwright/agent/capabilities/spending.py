@@ -45,7 +45,9 @@ class Spending(AbstractCapability[Deps]):
 
         Raises:
             BudgetError: the call's worst case does not fit what is left; nothing was sent.
+            CheckInDueError: a person has to agree to further spending first; nothing was sent.
         """
+        ctx.deps.checkins.must_be_agreed()
         settings = request_context.model_settings or ModelSettings()
         output_tokens = settings.get("max_tokens") or MOST_OUTPUT_TOKENS
         settings = ModelSettings(**{**settings, "max_tokens": output_tokens})
