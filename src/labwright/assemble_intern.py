@@ -6,9 +6,10 @@ Beside `assemble.py`, since it alone needs pydantic-ai: no study command loads t
 from __future__ import annotations
 
 import asyncio
+import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -35,8 +36,16 @@ from labwright.agent.skills import Playbooks
 from labwright.agent.steps import LedgerStepStore
 from labwright.agent.workspace import ContainerBackend, confine
 from labwright.assemble import Lab
-from labwright.contracts.errors import UsageError
-from labwright.contracts.sessions import ApproveMode, SessionBudget, SessionOpened, SessionView
+from labwright.contracts.errors import BudgetError, UsageError
+from labwright.contracts.sessions import (
+    ApproveMode,
+    SessionAttached,
+    SessionBudget,
+    SessionEnded,
+    SessionOpened,
+    SessionOutcome,
+    SessionView,
+)
 from labwright.desk import LabDesk
 from labwright.guard.approvals import Approvals
 from labwright.guard.checkins import CheckIns
@@ -44,7 +53,6 @@ from labwright.guard.secrets import Redactor
 from labwright.guard.spending import SpendingKeeper
 from labwright.tools.families import families
 
-_AROUND = "'\"`()[]{}<>,;:!?"
 AskQuestion = Callable[[str, Sequence[str]], Awaitable[str]]
 
 
@@ -115,23 +123,10 @@ async def _session(
     confinement = await asyncio.to_thread(confine, workspace, lab.sandbox, hidden=(lab.home,), image=image)
     if isinstance(confinement.backend, ContainerBackend):
         stack.push_async_callback(confinement.backend.close)
-    redactor = Redactor(lab.settings.process_environment)
-    deps = Deps(
-        session_id=view.id,
-        ledger=lab.ledger,
-        desk=LabDesk(lab, workspace, session_id=view.id, roots=named_paths((view.goal, *view.said))),
-        workspace=workspace,
-        approvals=Approvals(lab.ledger),
-        spending=SpendingKeeper(lab.ledger, view.id),
-        checkins=CheckIns(lab.ledger, view.id, view.approve, lab.settings.check_in_usd or None),
-        redactor=redactor,
-        sandboxed=confinement.confined,
-        ask_person=person.approve,
-        ask_question=person.answer,
-    )
+    deps = _deps(lab, view, workspace, person, sandboxed=confinement.confined)
     if confinement.remark:
         say(confinement.remark)
-    store = LedgerStepStore(lab.ledger, view.id, redactor)
+    store = LedgerStepStore(lab.ledger, view.id, deps.redactor)
     tools = families(deps.desk)
     window = context_window(model)
     configured = read_servers(lab.home, workspace, lab.settings.process_environment)
@@ -160,18 +155,42 @@ async def _session(
     return Session(deps, build(parts), model, store, compaction=compaction(window), model_id=model_id, folder=folder)
 
 
+def _deps(lab: Lab, view: SessionView, workspace: Path, person: Person, *, sandboxed: bool) -> Deps:
+    return Deps(
+        session_id=view.id,
+        ledger=lab.ledger,
+        desk=LabDesk(lab, workspace, session_id=view.id),
+        workspace=workspace,
+        approvals=Approvals(lab.ledger),
+        spending=SpendingKeeper(lab.ledger, view.id),
+        checkins=CheckIns(lab.ledger, view.id, view.approve, lab.settings.check_in_usd or None),
+        redactor=Redactor(lab.settings.process_environment),
+        sandboxed=sandboxed,
+        ask_person=person.approve,
+        ask_question=person.answer,
+    )
+
+
+@contextmanager
+def accounted(lab: Lab, purpose: str, model: str, budget: SessionBudget) -> Iterator[Deps]:
+    """A session without an agent, for a command that asks a model: what it takes is in the ledger, and has ceilings."""
+    session_id = open_session(lab, purpose, model=model, workspace=Path.cwd(), approve="never", budget=budget)
+    lab.ledger.record(None, SessionAttached(session_id, os.getpid(), model))
+    outcome: SessionOutcome = "failed"
+    try:
+        yield _deps(lab, lab.ledger.session_view(session_id), Path.cwd(), Person(), sandboxed=False)
+        outcome = "done"
+    except BudgetError:
+        outcome = "budget"
+        raise
+    finally:
+        lab.ledger.record(None, SessionEnded(session_id, outcome))
+
+
+def paid(agent: str) -> list[AbstractCapability[Deps]]:
+    """The capabilities under which a model is asked outside the intern: the budget and redaction."""
+    return [Spending(worst_case, price_of, agent=agent), Redaction()]
+
+
 def _told(waiting: Waiting) -> str:
     return f"{waiting.model}: {waiting.trouble}, asks again in {waiting.wait_s:.0f} s ({waiting.said})"
-
-
-def named_paths(said: Sequence[str], near: Path | None = None) -> tuple[Path, ...]:
-    """Files and folders that the person named in so many words: the agent may read these outside its workspace."""
-    found: list[Path] = []
-    for word in (word.strip(_AROUND) for text in said for word in text.split()):
-        if ("/" in word or "." in word) and word not in (".", "..", "/"):
-            try:
-                path = (near or Path.cwd()) / Path(word).expanduser()
-                found += [path.resolve()] if path.exists() else []
-            except (OSError, RuntimeError, ValueError):  # too long for a name, or of a user that there is not
-                continue
-    return tuple(dict.fromkeys(found))

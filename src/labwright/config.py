@@ -43,6 +43,17 @@ class Settings(BaseSettings):
     )
     context_window: int | None = Field(default=None, ge=512, description="tokens that a local model takes")
 
+    offline: bool = Field(default=False, description="fetch nothing: answer from the cache and the library")
+    arxiv_url: str = Field(default="https://export.arxiv.org", description="arXiv's API, or a mirror of it")
+    arxiv_pages_url: str = Field(default="https://arxiv.org", description="where papers' HTML and PDF are")
+    ar5iv_url: str = Field(default="https://ar5iv.labs.arxiv.org", description="where older papers' HTML is")
+    semantic_scholar_url: str = Field(default="https://api.semanticscholar.org", description="Semantic Scholar's API")
+    openalex_url: str = Field(default="https://api.openalex.org", description="OpenAlex's API")
+    github_url: str = Field(default="https://api.github.com", description="GitHub's API, or an enterprise's")
+    dataset_viewer_url: str = Field(
+        default="https://datasets-server.huggingface.co", description="the Hub's dataset viewer"
+    )
+
     @property
     def home_path(self) -> Path:
         """The lab's home, absolute."""

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 from labwright.assemble import Lab
+from labwright.assemble_reading import ReadingRoom
 from labwright.compute import ProcessBackend, scrubbed
 from labwright.config import Settings
 from labwright.contracts.errors import BackendError
 from labwright.contracts.events import NoteTaken
 from labwright.contracts.research import Comparison, Run, StudyState
 from labwright.contracts.sessions import StudyLinked
+from labwright.literature import Literature
+from labwright.literature.library import Library
 from labwright.referee.protocol import Compare
+from labwright.repositories import Code
 from labwright.study import detached
 from labwright.study.conclusion import Conclusion, conclude
 from labwright.study.spec import StudySource
@@ -20,22 +26,47 @@ from labwright.study.spec import StudySource
 _ENGINE_MAY_SEE = ("HOME", "HF_HOME", "HF_ENDPOINT", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HTTP_PROXY", "HTTPS_PROXY",
                    "http_proxy", "https_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "PYTHONPATH", "VIRTUAL_ENV",
                    "PIP_INDEX_URL", "PIP_CONFIG_FILE", "TMPDIR")  # fmt: skip
+_AROUND = "'\"`()[]{}<>,;:!?"
 _OF_RUNS = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE", "HOME", "TMPDIR", "HF_HOME")
 
 
 class LabDesk:
-    """A session's place in a lab. `roots` are paths outside the workspace that the person named."""
+    """A session's place in a lab."""
 
-    def __init__(
-        self, lab: Lab, workspace: Path, *, session_id: str | None = None, roots: tuple[Path, ...] = ()
-    ) -> None:
+    def __init__(self, lab: Lab, workspace: Path, *, session_id: str | None = None) -> None:
         self._lab = lab
         self._session_id = session_id
         self._started: list[subprocess.Popen[bytes]] = []  # ours to collect when they end
         self.ledger = lab.ledger
         self.workspace = workspace.resolve()
-        self.roots = roots
         self.runs_are_sandboxed = lab.sandbox.boundary == "enforced"
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """What the person has named so far, in the goal or in any later message."""
+        if self._session_id is None:
+            return ()
+        view = self.ledger.session_view(self._session_id)
+        return named_paths((view.goal, *view.said))
+
+    @cached_property
+    def _room(self) -> ReadingRoom:
+        return ReadingRoom(self._lab, checkouts=(self.workspace,))
+
+    @property
+    def literature(self) -> Literature:
+        """Papers of all sources."""
+        return self._room.literature
+
+    @property
+    def library(self) -> Library:
+        """Papers that were read in this lab."""
+        return self._room.library
+
+    @property
+    def code(self) -> Code:
+        """Other people's code, and the workspace's."""
+        return self._room.code
 
     def create(self, source: StudySource, wall_clock_s: float | None = None) -> str:
         """Enter a study into the ledger, and count what it spends on the session's budget.
@@ -111,3 +142,16 @@ def _as_environment(settings: Settings) -> dict[str, str]:
         "POLL_S": settings.poll_s,
     }
     return {f"LABWRIGHT_{name}": str(value) for name, value in given.items() if value is not None}
+
+
+def named_paths(said: Sequence[str], near: Path | None = None) -> tuple[Path, ...]:
+    """Files and folders that the person named in so many words: the agent may read these outside its workspace."""
+    found: list[Path] = []
+    for word in (word.strip(_AROUND) for text in said for word in text.split()):
+        if ("/" in word or "." in word) and word not in (".", "..", "/"):
+            try:
+                path = (near or Path.cwd()) / Path(word).expanduser()
+                found += [path.resolve()] if path.exists() else []
+            except (OSError, RuntimeError, ValueError):  # too long for a name, or of a user that there is not
+                continue
+    return tuple(dict.fromkeys(found))

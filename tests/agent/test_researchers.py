@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic_ai import Agent, Tool
-from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, TextPart, ToolCallPart, ToolReturnPart
+from pydantic_ai.messages import (
+    ModelMessage,
+    ModelRequest,
+    ModelResponse,
+    TextPart,
+    ToolCallPart,
+    ToolReturnPart,
+)
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 from pydantic_ai.toolsets import FunctionToolset
 from pydantic_ai.usage import UsageLimits
@@ -191,3 +198,132 @@ def test_a_long_result_is_clipped_for_it() -> None:
 
 def test_how_to_delegate_is_said_in_few_words() -> None:
     assert len(DESCRIPTION) < 250
+
+
+# Recipes
+
+
+PAPER = """arXiv:2310.16944, section 3.1. We fine-tune Mistral-7B on UltraChat with a learning rate of 2e-5.
+
+| Model | GSM8K | MATH |
+| --- | --- | --- |
+| SFT | 52.1 | 15.0 |
+| DPO | 62.5 | 21.3 |
+"""
+SFT: dict[str, Any] = {
+    "base_model": "Mistral-7B",
+    "datasets": ["UltraChat"],
+    "hyperparameters": [{"name": "learning_rate", "value": "2e-5"}],
+    "quote": "We fine-tune Mistral-7B on UltraChat with a learning rate of 2e-5.",
+    "where": "arXiv:2310.16944",
+}
+DPO: dict[str, Any] = {
+    "method": "dpo",
+    "benchmark": "GSM8K",
+    "result": "62.5",
+    "baseline": "52.1",
+    "quote": "| Model | GSM8K | MATH |\n| SFT | 52.1 | 15.0 |\n| DPO | 62.5 | 21.3 |",
+    "where": "https://arxiv.org/abs/2310.16944v2",
+}
+
+
+@dataclass
+class Library:
+    """Two tools that read: papers as text, and notes as JSON."""
+
+    @property
+    def toolset(self) -> FunctionToolset[Any]:
+        def read_paper(id: str) -> str:
+            """Read a paper."""
+            return PAPER if id == "2310.16944" else f"there is no {id}"
+
+        def read_notes(file: str) -> dict[str, Any]:
+            """Read notes."""
+            return {"file": file, "pages": [{"text": 'The note says:\n"beta" is 0.1 for DPO.'}]}
+
+        reads = {"effects": ("read",), "cost": None}
+        return FunctionToolset([Tool(read_paper, metadata=reads), Tool(read_notes, metadata=reads)])
+
+
+@dataclass
+class Scripted:
+    """A model that reads, hands in one list of recipes after the other, and notes what it was told."""
+
+    reads: list[tuple[str, dict[str, Any]]]
+    tries: list[list[dict[str, Any]]]
+    told: list[str] = field(default_factory=list)
+
+    def __call__(self, messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+        done = rounds(messages)
+        if done == 0:
+            return ModelResponse([ToolCallPart(name, args) for name, args in self.reads])
+        last = messages[-1].parts[-1]
+        if isinstance(last, ToolReturnPart) and last.outcome == "retried":
+            self.told.append(last.model_response_str())
+        return ModelResponse([findings("2310.16944", recipes=self.tries[min(done, len(self.tries)) - 1])])
+
+    def answer(self) -> str:
+        (answer,) = delegate(self, Library())  # type: ignore[arg-type]
+        return answer
+
+
+READ_IT = ("read_paper", {"id": "2310.16944"})
+
+
+def test_a_research_ends_with_attributed_recipes_whose_quotes_were_read() -> None:
+    model = Scripted([READ_IT], [[SFT, DPO]])
+    answer = model.answer()
+    assert model.told == []
+    assert "1. Mistral-7B on UltraChat; learning_rate 2e-5 (arXiv:2310.16944): “" in answer
+    assert "2. dpo; GSM8K: 62.5 (baseline 52.1) (https://arxiv.org/abs/2310.16944v2): “| Model | GSM8K" in answer
+    assert "left out" not in answer
+
+
+def test_a_made_up_number_is_refused_and_corrected() -> None:
+    model = Scripted([READ_IT], [[SFT, DPO | {"result": "72.5"}], [SFT, DPO]])
+    answer = model.answer()
+    (told,) = model.told
+    assert "result '72.5': 72.5 is not in the quote" in told and "2e-5" not in told
+    assert "72.5" not in answer and "GSM8K: 62.5" in answer
+
+
+def test_a_number_from_another_column_is_refused() -> None:
+    model = Scripted([READ_IT], [[DPO | {"result": "21.3", "baseline": ""}], []])
+    assert "Recipes" not in model.answer()
+    assert "another column or row" in model.told[0]
+
+
+def test_a_quote_that_no_tool_returned_or_of_another_place_is_refused() -> None:
+    made_up = SFT | {"quote": "We fine-tune Mistral-7B on UltraChat and use a learning rate of 2e-5."}
+    elsewhere = SFT | {"where": "notes/dpo.md"}
+    unopened = SFT | {"where": "arXiv:1706.03762"}
+    model = Scripted([READ_IT, ("read_notes", {"file": "notes/dpo.md"})], [[made_up, elsewhere, unopened], []])
+    model.answer()
+    (told,) = model.told
+    assert told.count("does not stand in the text") == 2
+    assert "'arXiv:1706.03762' stands in no result of this research" in told
+
+
+def test_a_tool_that_repeats_the_question_bears_nothing_out() -> None:
+    made_up = "2401.00001: we fine-tune Mistral-7B on UltraChat with a learning rate of 2e-5"
+    model = Scripted([("read_paper", {"id": made_up})], [[SFT | {"quote": made_up, "where": "2401.00001"}], []])
+    assert "Recipes" not in model.answer()
+    assert len(model.told) == 1
+
+
+def test_text_inside_json_is_quoted_as_it_reads() -> None:
+    note = {"method": "dpo", "hyperparameters": [{"name": "beta", "value": "0.1"}], "where": "notes/dpo.md"}
+    model = Scripted(
+        [("read_notes", {"file": "notes/dpo.md"})], [[note | {"quote": 'The note says: "beta" is 0.1 for DPO.'}]]
+    )
+    assert "1. dpo; beta 0.1 (notes/dpo.md)" in model.answer()
+    assert model.told == []
+
+
+def test_a_model_that_insists_keeps_its_answer_and_loses_the_recipe() -> None:
+    model = Scripted([READ_IT], [[SFT, DPO | {"result": "72.5"}]])
+    answer = model.answer()
+    assert len(model.told) == 3
+    assert answer.startswith("Rank 16.")
+    assert "1. Mistral-7B on UltraChat" in answer
+    assert "left out" in answer and "result '72.5': 72.5 is not in the quote" in answer

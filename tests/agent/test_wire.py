@@ -28,8 +28,9 @@ from tests.servers.openai_server import (
 )
 
 from labwright.agent.session import Outcome
-from labwright.assemble_intern import Person, named_paths, open_session, work_in
+from labwright.assemble_intern import Person, open_session, work_in
 from labwright.contracts.sessions import SessionBudget, SessionView
+from labwright.desk import named_paths
 
 STREAMING = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 AT_ONCE = {"retry-after": "0"}  # else the schedule waits for up to a minute

@@ -22,6 +22,8 @@ from labwright.contracts.events import (
     GateChecked,
     IncidentFound,
     NoteTaken,
+    PaperKept,
+    PaperNoted,
     PhaseStarted,
     PreflightDone,
     QueryMetered,
@@ -36,6 +38,7 @@ from labwright.contracts.events import (
     TrialProposed,
     VerdictGiven,
 )
+from labwright.contracts.literature import Paper, PaperIds
 from labwright.contracts.research import (
     BASE,
     Alert,
@@ -78,6 +81,7 @@ from labwright.contracts.sessions import (
     UserSaid,
 )
 from labwright.contracts.specs import Split
+from labwright.ledger.library_tables import LIBRARY_STATE, paper_search
 from labwright.ledger.tables import SESSION_STATE, STATE
 
 SPEC = {
@@ -254,13 +258,34 @@ def session_history(session: str) -> list[tuple[float, Event]]:
     ]
 
 
+def kept(arxiv: str, title: str, why: str = "", *, also: tuple[str, ...] = (), doi: str | None = None) -> PaperKept:
+    paper = Paper(PaperIds(arxiv=arxiv, doi=doi), title, ("Ann Author",), 2023, abstract=f"About {title}.", citations=7)
+    return PaperKept(f"arxiv:{arxiv}", paper, why, also=also)
+
+
+def library_history() -> list[tuple[float, Event]]:
+    """Two papers that turn out to be one, and a third; each kept again and noted."""
+    first, second = kept("2301.00001", "Sorting by loss", "for the base"), kept("2301.00002", "Sorting it by losses")
+    return [
+        (2000.0, first),
+        (2001.0, PaperNoted(first.key, "table 2 has the learning rate")),
+        (2002.0, second),
+        (2003.0, PaperNoted(second.key, "the same as the other?")),
+        (2004.0, kept("2301.00003", "Adapters", "for its ablation", doi="10.1000/adapters")),
+        (2005.0, kept("2301.00002", "Sorting it by losses", "compared", also=(first.key,), doi="10.1000/sorting")),
+        (2006.0, kept("2301.00003", "Adapters, revisited", "for its ablation")),
+    ]
+
+
 def state_rows(database: Path) -> dict[str, list[tuple[object, ...]]]:
     """Every row of every state table."""
     engine = create_engine(f"sqlite:///{database}")
     with engine.connect() as connection:
         rows = {
             t.name: [tuple(row) for row in connection.execute(select(t).order_by(*t.primary_key))]
-            for t in (*STATE, *SESSION_STATE)
+            for t in (*STATE, *SESSION_STATE, *LIBRARY_STATE)
         }
+        index = connection.execute(select(paper_search).order_by(paper_search.c.rowid))
+        rows[paper_search.name] = [tuple(row) for row in index]
     engine.dispose()
     return rows

@@ -22,7 +22,7 @@ from labwright.ledger.projection import fold
 def test_every_kind_of_event_has_a_rule_and_is_in_the_histories() -> None:
     kinds = set(get_args(events.Event))
     assert kinds <= set(fold.registry)
-    happened = [*samples.rich_history("s-1"), *samples.session_history("i-1")]
+    happened = [*samples.rich_history("s-1"), *samples.session_history("i-1"), *samples.library_history()]
     assert {type(event) for _, event in happened} == kinds
 
 
@@ -34,6 +34,7 @@ def test_rebuilding_a_rich_history_gives_the_same_state(tmp_path: Path) -> None:
         ledger.record(None, events.QueryMetered("bench-1", "test", "evaluation", "m"))
         ledger.record(None, samples.evaluation(None, "m", 0.5))
         ledger.record_many(None, samples.session_history("i-1"))
+        ledger.record_many(None, samples.library_history())
         before, view, recorded = samples.state_rows(file), ledger.study_view("s-1"), ledger.events()
         for study_id in ("s-1", None):
             ledger.rebuild(study_id)

@@ -50,6 +50,9 @@ def test_the_migrations_also_speak_postgresql() -> None:
     ddl = out.getvalue()
     assert "seq BIGSERIAL NOT NULL" in ddl
     assert "BEFORE UPDATE OR DELETE OR TRUNCATE ON events" in ddl
+    assert "document TSVECTOR GENERATED ALWAYS AS" in ddl
+    assert "USING GIN (document)" in ddl
+    assert "fts5" not in ddl
 
 
 @pytest.mark.parametrize("statement", ["UPDATE events SET at = 0", "DELETE FROM events"])

@@ -8,16 +8,20 @@
         server.fail(cut(reply(200, big)), path="/api/query")    # only on this path
 
 A route is a path, or a path that ends in `*`; its value is a Reply, or a function from the request to one. What no
-route takes is answered 404. Replies: `reply(status, body, headers)` (a dict or list becomes JSON, text and bytes stay what
-they are), `cut(reply, after)` (the connection ends early), `late(seconds, reply)`, `redirect(url)`.
+route takes is answered 404. Replies: `reply(status, body, headers)` (a dict or list becomes JSON, text and bytes stay
+what they are), `cut(reply, after)` (the connection ends early), `late(seconds, reply)`, `redirect(url)`,
+`chunked(reply)` (no Content-Length), `gone()` (the connection ends with no answer). `server.url_as("localhost")` is the
+same server under another host's name.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -51,6 +55,8 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     cut: int | None = None  # bytes after which the connection ends
     delay_s: float = 0.0
+    chunked: bool = False
+    gone: bool = False
 
 
 Route = Reply | Callable[[Request], Reply]
@@ -88,11 +94,28 @@ def redirect(url: str, status: int = 302) -> Reply:
     return Reply(status, b"", {"Location": url})
 
 
+def chunked(whole: Reply) -> Reply:
+    """The same, with its length not said."""
+    return replace(whole, chunked=True)
+
+
+def gone() -> Reply:
+    """No answer: the connection ends."""
+    return Reply(500, b"", gone=True)
+
+
 @dataclass
 class _Fault:
     reply: Reply
     times: int
     path: str | None
+
+
+class _QuietServer(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing where the other side hung up: tests do that on purpose."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class ReplayServer:
@@ -103,12 +126,16 @@ class ReplayServer:
         self.requests: list[Request] = []
         self._faults: list[_Fault] = []
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = _QuietServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def url_as(self, host: str) -> str:
+        """The same server under another name of this machine."""
+        return self.url.replace("127.0.0.1", host)
 
     def fail(self, with_: Reply, *, times: int = 1, path: str | None = None) -> None:
         """Answer the next requests (of a path) so, before any route."""
@@ -150,6 +177,7 @@ def _takes(pattern: str, path: str) -> bool:
 def _handler(server: ReplayServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # else each answer waits 40 ms for the other side's acknowledgement
 
         def _serve(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
@@ -159,13 +187,25 @@ def _handler(server: ReplayServer) -> type[BaseHTTPRequestHandler]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             answer = server.answer(Request(self.command, unquote(parts.path), query, headers, body, self.path))
             time.sleep(answer.delay_s)
+            if answer.gone:
+                self.close_connection = True
+                return
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(answer.body)))
+            if answer.chunked:
+                self.send_header("Transfer-Encoding", "chunked")
+            else:
+                self.send_header("Content-Length", str(len(answer.body)))
             self.end_headers()
             if self.command != "HEAD" and answer.status != 304:
-                self.wfile.write(answer.body if answer.cut is None else answer.body[: answer.cut])
+                body = answer.body if answer.cut is None else answer.body[: answer.cut]
+                if answer.chunked and body:
+                    body = b"%x\r\n%b\r\n" % (len(body), body)
+                if answer.chunked and answer.cut is None:
+                    body += b"0\r\n\r\n"
+                with suppress(ConnectionError):  # who asked may read no further
+                    self.wfile.write(body)
             if answer.cut is not None:
                 self.close_connection = True
 

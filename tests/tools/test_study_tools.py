@@ -17,6 +17,7 @@ from tests.toys.toy_study import RECIPE, FinishedStudy, recipe_that_also
 
 from labwright.contracts.errors import LabwrightError, UsageError
 from labwright.contracts.research import RunState
+from labwright.contracts.sessions import SessionBudget, SessionOpened, UserSaid
 from labwright.desk import LabDesk
 from labwright.study import detached
 from labwright.study.lock import is_held
@@ -179,15 +180,19 @@ def test_what_cannot_work_is_refused_with_its_cure(hands: Hands, tool: str, args
     assert not list((hands.desk.workspace / "studies").glob("*/*"))
 
 
-def test_a_path_that_the_person_named_may_lie_outside(hands: Hands, tmp_path: Path) -> None:
+def test_a_path_that_the_person_named_in_any_message_may_lie_outside(hands: Hands, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     (hands.desk.workspace / "study" / "benchmark").rename(outside)
-    desk = ToyDesk(hands.desk._lab, hands.desk.workspace, roots=(outside,))
-    created = Hands(desk)(
-        "study_create", goal="Teach it to sort", base_model="tiny", benchmark=str(outside), wall_clock="10m",
-        data=["study/clean.jsonl"],
-    )  # fmt: skip
-    assert created["study"]
+    lab, workspace = hands.desk._lab, hands.desk.workspace
+    opened = SessionOpened("s", "Teach it to sort", "autopilot", str(workspace), "ask", SessionBudget())
+    lab.ledger.record(None, opened)
+    desk = Hands(ToyDesk(lab, workspace, session_id="s"))
+    create = {"goal": "Teach it to sort", "base_model": "tiny", "benchmark": str(outside), "wall_clock": "10m",
+              "data": ["study/clean.jsonl"]}  # fmt: skip
+    with pytest.raises(UsageError, match="outside the workspace"):
+        desk("study_create", **create)
+    lab.ledger.record(None, UserSaid("s", f"take the benchmark in {outside}, please"))
+    assert desk("study_create", **create)["study"]
 
 
 def test_no_answer_holds_an_item_of_the_benchmark(done: Hands, finished: FinishedStudy) -> None:

@@ -2,7 +2,8 @@
 
 That it only reads is a matter of the toolset, which holds no tool with another declared effect, or with none. What it
 hands in is structured, so an answer without a source is asked for again, and a source that stands in no result of this
-research is marked: the intern sees what is known and what is recalled.
+research is marked: the intern sees what is known and what is recalled. A recipe
+passes only with a quote that a tool returned.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, JsonValue
 from pydantic_ai import Agent, ModelRetry, ToolFailed, ToolOutput
 from pydantic_ai.capabilities import AbstractCapability
 from pydantic_ai.messages import ModelMessage, ModelRequest, ToolReturnPart
@@ -22,9 +23,13 @@ from pydantic_ai.toolsets import AbstractToolset, ToolsetTool, WrapperToolset
 from pydantic_ai.usage import UsageLimits
 from pydantic_ai_harness import SubAgents
 from pydantic_ai_harness.subagents import SubAgent
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from labwright.agent import instructions
+from labwright.agent.claims import AttributedRecipe
+from labwright.agent.extraction import reasons
+from labwright.contracts.literature import Recipe, RejectedRecipe
+from labwright.literature.recipes import Place, Text, check_in, describe
 
 NAME = "researcher"
 DESCRIPTION = (
@@ -123,7 +128,13 @@ def _only_reads(tool: ToolDefinition) -> bool:
     return tool.kind == "function" and effects is not None and set(effects) == {"read"}
 
 
-async def hand_in(ctx: RunContext[Any], answer: str, sources: list[Source], unsure: list[str]) -> str:
+async def hand_in(
+    ctx: RunContext[Any],
+    answer: str,
+    sources: list[Source],
+    unsure: list[str],
+    recipes: list[AttributedRecipe] | None = None,
+) -> str:
     """Hand in the answer. This ends the research.
 
     Args:
@@ -131,21 +142,41 @@ async def hand_in(ctx: RunContext[Any], answer: str, sources: list[Source], unsu
         answer: the answer, in a few sentences or a short list.
         sources: what it rests on; each was opened in this research.
         unsure: what was not found, or is still doubtful; empty if nothing is.
+        recipes: training recipes that were read, each with its quote; a number that is not in the quote is refused.
     """
     if not sources and not unsure:
         raise ModelRetry("Name the sources of the answer, or say under `unsure` why there are none.")
-    seen = "\n".join(_results(ctx.messages))
+    results = list(_results(ctx.messages))
+    held, rejected = _verified(recipes or [], results, ctx.model.model_name)
+    if rejected and not ctx.last_attempt:
+        raise ModelRetry(reasons(rejected))
+    seen = "\n".join(f"{result.asked}\n{result.place.text}" for result in results).casefold()
     lines = [answer.strip(), "", "Sources:" if sources else "Sources: none"]
     for number, source in enumerate(sources, start=1):
         mark = "" if _stands_in(source.where, seen) else " [recalled: stands in no result of this research]"
         lines.append(f"{number}. {_line(source.title)} ({_line(source.where)}){mark}: {_line(source.says)}")
+    if held:
+        lines += ["", "Recipes (each quote was found in what this research read, with its numbers):"]
+        lines += [f"{n}. {describe(r)} ({_line(r.paper)}): “{_line(r.quote)}”" for n, r in enumerate(held, start=1)]
+    if rejected:
+        lines += ["", "Recipes left out, since their quotes do not bear them out:"]
+        lines += [
+            f"- {describe(r.recipe) or 'an empty one'} ({_line(r.recipe.paper)}): {_line(r.why)}" for r in rejected
+        ]
     if unsure:
         lines += ["", "Unsure:", *(f"- {_line(doubt)}" for doubt in unsure)]
     return "\n".join(lines)
 
 
-def _results(messages: Iterable[ModelMessage]) -> Iterable[str]:
-    """What tools returned, and the arguments they returned it for: a file's path is seldom in its text."""
+@dataclass(frozen=True)
+class _Result:
+    """What a tool returned, and the arguments that it returned it for: a file's path is seldom in its text."""
+
+    asked: str
+    place: Place
+
+
+def _results(messages: Iterable[ModelMessage]) -> Iterable[_Result]:
     asked = {
         call.tool_call_id: call.args_as_json_str() for m in messages if m.kind == "response" for call in m.tool_calls
     }
@@ -154,12 +185,48 @@ def _results(messages: Iterable[ModelMessage]) -> Iterable[str]:
             continue
         for part in message.parts:
             if isinstance(part, ToolReturnPart) and part.outcome == "success":
-                yield f"{asked.get(part.tool_call_id, '')}\n{part.model_response_str()}".casefold()
+                text = part.model_response_str()
+                if not isinstance(part.content, str):  # a text inside JSON has its lines and quotation marks escaped
+                    text = "\n\n".join([text, *_strings(from_json(to_json(part.content, fallback=str)))])
+                yield _Result(asked.get(part.tool_call_id, ""), Place(part.tool_name, text))
+
+
+def _strings(value: JsonValue) -> Iterable[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _strings(inner)
+
+
+def _verified(
+    claims: Sequence[AttributedRecipe], results: Sequence[_Result], by: str
+) -> tuple[list[Recipe], list[RejectedRecipe]]:
+    """The recipes whose quotes stand, with their numbers, in a result of the place that they name; and the others."""
+    held: list[Recipe] = []
+    rejected: list[RejectedRecipe] = []
+    for claim in claims:
+        recipe = claim.recipe(by=by, paper=claim.where)
+        named = [r for r in results if _stands_in(claim.where, f"{r.asked}\n{r.place.text}".casefold())]
+        # A tool that repeats what it was asked for would bear out any quote.
+        places = [r.place for r in named if not any(Place("", r.asked).passages(claim.quote))]
+        checked = check_in(recipe, Text(places))
+        if isinstance(checked, Recipe):
+            held.append(checked)
+        elif not named:
+            rejected.append(RejectedRecipe(recipe, f"{claim.where!r} stands in no result of this research: open it"))
+        else:
+            rejected.append(checked)
+    return held, rejected
 
 
 def _stands_in(where: str, seen: str) -> bool:
-    """Whether a place was met: without its line, fragment, scheme or version, which are often added or left out."""
-    place = re.sub(r"^(https?://(www\.)?|arxiv[:\s]+)", "", where.strip().casefold())
+    """Whether a place was met: without its line, fragment, scheme or version, which are often added or left out.
+
+    A paper on arXiv is its id: what was opened by its id is cited by its address, and the other way round.
+    """
+    place = re.sub(r"^(https?://)?(www\.|export\.)?arxiv\.org/(abs|pdf|html)/|\.pdf$", "", where.strip().casefold())
+    place = re.sub(r"^(https?://(www\.)?|arxiv[:\s]+)", "", place)
     place = re.sub(r"(#.*|:\d+([-–:]\d+)?|(?<=\d)v\d+)$", "", place).rstrip("/")
     return len(place) >= _FEWEST_CHARACTERS and place in seen
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
-from labwright.contracts.errors import LabwrightError, StorageError
+from labwright.contracts.errors import LabwrightError, StorageError, UsageError
 
 INTERRUPTED = 130
 
@@ -26,6 +26,11 @@ def act(
         sys.stdout.flush()
     except LabwrightError as error:
         return _told(error, as_json)
+    except ModuleNotFoundError as error:  # of an extra; one of our own is a defect
+        if error.name is None or error.name.partition(".")[0] == "labwright":
+            raise
+        cure = "make install, or: pip install 'labwright[train,agent,literature]'"
+        return _told(UsageError(f"the package {error.name} is not installed", cure=cure), as_json)
     except BrokenPipeError:  # whoever read the answer, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Literal, Protocol
 
 from pydantic import JsonValue
@@ -220,3 +221,70 @@ class Judgement:
     reason: str
     usd: float | None = 0.0
     tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """Which model writes or judges, and how. None: what the lab's settings say, or the provider's own."""
+
+    model: str | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None  # of one answer
+
+
+class Keeper(Protocol):
+    """Keeps model calls inside a budget; a session's keeper is one, and a synthesis run's purse is another."""
+
+    def reserve(
+        self, call_id: str, model: str, input_tokens: int, output_tokens: int, usd: float | None, *, agent: str = ...
+    ) -> None:
+        """Set a call's worst case aside before it is made; `usd` None is an unknown price. Raises BudgetError."""
+
+    def reconcile(
+        self,
+        call_id: str,
+        *,
+        input_tokens: int | None,
+        output_tokens: int | None,
+        usd: float | None,
+        cache_read_tokens: int = 0,
+    ) -> None:
+        """Replace the reservation by what the call took; None counts as the worst case."""
+
+    def release(self, call_id: str, why: str = "") -> None:
+        """Give the reservation of a call back that cost nothing."""
+
+
+WriterOf = Callable[[ModelChoice, Keeper], RowWriter]
+"""A writer whose calls the keeper has to agree to."""
+JudgeOf = Callable[[ModelChoice, Keeper], RowJudge]
+"""A judge whose calls the keeper has to agree to."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramLimits:
+    """What a program may take of the machine."""
+
+    timeout_s: float = 60.0
+    memory_bytes: int = 2 << 30
+    output_bytes: int = 256 << 20  # of any one file that it writes
+
+
+class ProgramRunner(Protocol):
+    """Runs a short Python program in a folder, confined where the machine can; `compute/` implements it."""
+
+    @property
+    def remark(self) -> str:
+        """Why programs are not confined here; empty where they are."""
+
+    def run(self, script: str, args: Sequence[str], folder: Path, limits: ProgramLimits) -> ProgramEnd:
+        """`python SCRIPT ARGS…` in `folder`, which holds the script and is all that it may read and write."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramEnd:
+    """How a program ended. `code` None: it was ended at its time limit."""
+
+    code: int | None
+    stdout: str  # the last of it
+    stderr: str  # the last of it

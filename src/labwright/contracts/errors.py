@@ -81,7 +81,23 @@ class ProviderError(LabwrightError):
 
 
 class ServiceError(LabwrightError):
-    """A public service refused, failed, did not answer, or answered what cannot be read."""
+    """A public service refused, failed, did not answer, or answered what cannot be read.
+
+    `status` is the HTTP status where it answered at all, `code` its own word for what happened, such as `GatedRepo`.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str | None = None,
+        cure: str | None = None,
+        status: int | None = None,
+        code: str | None = None,
+    ) -> None:
+        super().__init__(what, where=where, cure=cure)
+        self.status = status
+        self.code = code
 
 
 class NotFoundError(ServiceError):

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Discriminator, JsonValue, TypeAdapter
 
+from labwright.contracts.literature import Paper
 from labwright.contracts.research import (
     Alert,
     Check,
@@ -284,6 +285,33 @@ class ReportWritten:
     kind: Literal["report_written"] = "report_written"
 
 
+@dataclass(frozen=True, slots=True)
+class PaperKept:
+    """A paper was kept in the lab's library, or kept again. It belongs to no study: every study may cite it.
+
+    Which entry it belongs to, and what its metadata are together with what was known, was decided when it was kept.
+    """
+
+    key: str  # of the entry: the best id that the paper had when it was first kept
+    paper: Paper  # as the entry has it from now on
+    why: str  # one line; empty where nobody said
+    text_hash: str | None = None  # of the Document, as JSON, in the lab's objects; None: what was kept stays
+    also: tuple[str, ...] = ()  # other entries that turned out to be the same paper; this one takes them over
+    kind: Literal["paper_kept"] = "paper_kept"
+
+
+@dataclass(frozen=True, slots=True)
+class PaperNoted:
+    """A remark on a paper of the library, by its entry's key."""
+
+    key: str
+    note: str
+    kind: Literal["paper_noted"] = "paper_noted"
+
+
+LibraryEvent = PaperKept | PaperNoted
+"""Any event of the library; also what `isinstance` takes."""
+
 Event = (
     StudyCreated
     | SessionStarted
@@ -310,6 +338,7 @@ Event = (
     | NoteTaken
     | StudyEnded
     | ReportWritten
+    | LibraryEvent
     | SessionEvent
 )
 """Any event."""

@@ -24,8 +24,13 @@ class Service:
     token_prefix: str = "Bearer "
     more_hosts: tuple[str, ...] = ()  # hosts that belong to it as well, and may see its token
     interval_s: float = 0.0  # the least time between two requests, over all processes of this lab
+    public_only: bool = False  # never asks this machine or a private network, whatever address it is given
     headers: Mapping[str, str] = field(default_factory=dict)
     fresh_s: float = 3600.0  # how long an answer serves from the cache where the service does not say
+    token_param: str | None = None  # the token goes as this parameter of the query string, not as a header
+    token_variable: str | None = None  # the variable that a person sets for a token, for the cure of an error
+    only_json: bool = False  # what is no JSON is no answer of it, and never kept
+    one_at_a_time: bool = False  # never two requests at once, over all processes of this lab
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ class Page:
         """The body as JSON. Raises ServiceError where it is none, cut off or not."""
         try:
             return json.loads(self.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:  # the second: brackets in brackets in brackets
             raise ServiceError(
                 f"{self.service} answered what is not JSON: {error}", where=self.url, cure="try again later"
             ) from error
@@ -83,7 +88,7 @@ class Fetcher(Protocol):
         Args:
             service: whose pace, token and headers apply.
             path: begins with a slash, or is an absolute URL (of any host: the token goes to the service's hosts only).
-            params: the query string.
+            params: the query string, beside what the path has of one.
             headers: more of them.
             most_bytes: the largest body that is read; default 32 MB.
             accept: raises ServiceError where a 200 is no answer after all; such a page is not cached.
@@ -92,10 +97,17 @@ class Fetcher(Protocol):
             NotFoundError: 404 or 410.
             RateLimitedError: 429, or a 403 that says so, after the retries.
             OfflineError: offline, and not in the cache.
-            ServiceError: everything else: no connection, a timeout, 4xx, 5xx after the retries, a body too large or cut.
+            ServiceError: all else: no connection, a timeout, 4xx, 5xx after the retries, a body too large or cut.
         """
 
     def post(
-        self, service: Service, path: str, document: Any, params: Params | None = None, *, most_bytes: int | None = None
+        self,
+        service: Service,
+        path: str,
+        document: Any,
+        params: Params | None = None,
+        *,
+        most_bytes: int | None = None,
+        accept: Callable[[Page], None] | None = None,
     ) -> Page:
         """POST a JSON document that asks and changes nothing; cached by its body, raises as `get` does."""

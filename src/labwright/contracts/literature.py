@@ -1,4 +1,4 @@
-"""The nouns of the literature: papers with their ids, citations, what a question returned, and the sources' Protocols."""
+"""The nouns of the literature: papers and their ids, citations, what a question returned, the sources' Protocols."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ class PaperIds:
     s2: str | None = None  # Semantic Scholar's sha, 40 hex digits
     corpus: int | None = None  # Semantic Scholar's CorpusId
     openalex: str | None = None  # W…
+    local: str | None = None  # given by the library to a paper that has none of the above, such as a file of one's own
 
     @property
     def key(self) -> str:
-        """The best of them with its prefix: `arxiv:2305.18290`, `doi:10.…`, `s2:…`, `corpus:…`, `openalex:W…`; or ``."""
-        for prefix in ("arxiv", "doi", "s2", "corpus", "openalex"):
+        """The best with its prefix: `arxiv:2305.18290`, `doi:10.…`, `s2:…`, `corpus:…`, `openalex:W…`, `local:…`."""
+        for prefix in ("arxiv", "doi", "s2", "corpus", "openalex", "local"):
             value = getattr(self, prefix)
             if value is not None:
                 return f"{prefix}:{value}"
@@ -143,6 +144,7 @@ class Found:
     total: int | None = None  # how many there are, where a source said
     failures: tuple[Failure, ...] = ()
     unapplied: tuple[Unapplied, ...] = ()
+    remarks: tuple[str, ...] = ()  # what else was not as asked: a search that was widened, more than can be paged
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,23 @@ class Cited:
     complete: bool = True
     source: SourceName = ""
     failures: tuple[Failure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """What several sources know to be published with a paper, or built on it, the most used first."""
+
+    resources: tuple[Resource, ...]
+    failures: tuple[Failure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Passages:
+    """Passages from the texts of papers, best first, with everything that was not as asked."""
+
+    snippets: tuple[Snippet, ...]
+    failures: tuple[Failure, ...] = ()
+    unapplied: tuple[Unapplied, ...] = ()
 
 
 class PaperSource(Protocol):
@@ -223,6 +242,7 @@ class Reference:
     text: str
     ids: PaperIds = PaperIds()
     title: str = ""
+    by: str = ""  # how its ids are known: link, text, or title (a search matched it); empty where there are none
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,11 +306,20 @@ class RejectedRecipe:
 
 
 @dataclass(frozen=True, slots=True)
+class Claims:
+    """What an extractor takes for recipes, unchecked, and what it did not read."""
+
+    recipes: tuple[Recipe, ...]
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Extraction:
-    """The recipes of a paper, and the claims that did not hold."""
+    """The recipes of a paper whose quotes bear them out, the claims that did not hold, and what was not read."""
 
     recipes: tuple[Recipe, ...]
     rejected: tuple[RejectedRecipe, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 class RecipeExtractor(Protocol):
@@ -300,7 +329,7 @@ class RecipeExtractor(Protocol):
     def name(self) -> str:
         """`rules`, or a model's id."""
 
-    def extract(self, document: Document) -> tuple[Recipe, ...]:
+    def extract(self, document: Document) -> Claims:
         """Everything that it takes for a recipe. Raises ServiceError or ProviderError."""
 
 
@@ -316,3 +345,39 @@ class LibraryEntry:
     why: str
     notes: tuple[str, ...]
     added_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A paper with its text, as it was read: from the library, or fetched and then kept there."""
+
+    paper: Paper
+    document: Document
+    from_library: bool
+    remarks: tuple[str, ...] = ()  # what did not work on the way, such as keeping it
+
+
+class PaperLibrary(PaperSource, SnippetSource, Protocol):
+    """What was read, kept by this lab: a source of papers and snippets (`library`) that also keeps. Works offline.
+
+    A paper that is kept under one of its ids is found under every one. Whatever fails in it is a StorageError.
+    """
+
+    def keep(self, paper: Paper, document: Document | None, why: str) -> LibraryEntry:
+        """Keeps a paper with its text, or only what is known about it.
+
+        Keeping it again merges: metadata is brought up to date, a text replaces the text (None leaves it), and a new
+        `why` is added to those that stand there.
+        """
+
+    def note(self, ids: PaperIds, text: str) -> LibraryEntry:
+        """Adds a note to a kept paper. Raises NotFoundError where it is not kept."""
+
+    def entry(self, ids: PaperIds) -> LibraryEntry | None:
+        """The entry under any of these ids, or None."""
+
+    def document(self, ids: PaperIds) -> Document | None:
+        """The kept text, or None where the paper or its text is not kept.
+
+        Raises StorageError where a text was kept and cannot be read any more.
+        """

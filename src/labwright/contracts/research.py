@@ -199,7 +199,10 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class ItemResult:
-    """One item's outcome. `score` is 0 or 1 for all scorers of today."""
+    """One item's outcome. `score` is 0 or 1, but a fraction for a rubric, and for the mean over k samples (avg@k).
+
+    Of k samples, `output` and `prediction` are JSON lists.
+    """
 
     id: str
     output: str

@@ -123,18 +123,25 @@ class StudySpec(Spec):
 class ScorerSpec(Spec):
     """How an output becomes a score. `choice` compares log-likelihoods of the item's `choices`."""
 
-    kind: Literal["exact", "normalised", "numeric", "choice", "regex"]
+    kind: Literal["exact", "normalised", "numeric", "choice", "regex", "includes", "code", "rubric"]
     normalise: tuple[Literal["strip", "lower", "punctuation", "articles", "whitespace"], ...] = ()
     pattern: str | None = Field(default=None, description="regex: its last match's first group is the prediction")
     tolerance: float = Field(default=1e-6, ge=0, description="numeric: the absolute tolerance")
     length_normalised: bool = Field(default=False, description="choice: divide by the choice's characters")
+    select: Literal["first", "last"] = Field(default="last", description="regex: which match is the prediction")
+    ignore: tuple[str, ...] = Field(default=(), description="patterns removed from both sides before they are compared")
+    timeout_s: float = Field(default=10.0, gt=0, le=600, description="code: processor seconds an item's program gets")
+    memory_mb: int = Field(default=1024, ge=64, description="code: the memory an item's program gets")
+    rubric: str | None = Field(default=None, description="rubric: what the judge goes by, where an item has no own")
 
     @model_validator(mode="after")
-    def _pattern_where_needed(self) -> ScorerSpec:
+    def _patterns_hold(self) -> ScorerSpec:
         if self.kind == "regex":
             if not self.pattern:
                 raise ValueError("a regex scorer needs `pattern`")
             re.compile(self.pattern)
+        for pattern in self.ignore:
+            re.compile(pattern)
         return self
 
 
@@ -149,6 +156,8 @@ class GenerationSpec(Spec):
     shot_separator: str = "\n"
     chat: bool = Field(default=False, description="wrap the prompt in the base model's chat template")
     batch_size: int = Field(default=32, ge=1)
+    samples: int = Field(default=1, ge=1, le=1024, description="k outputs an item; its score is their mean: avg@k")
+    description: str = Field(default="", description="what stands once before everything: the task in words")
 
 
 class MetricSpec(Spec):

@@ -34,6 +34,7 @@ _MEANINGS: Final = (
     ("unable to open", "the ledger cannot be opened", "check that its directory exists and is writable"),
     ("not a database", "the file is no ledger", "move it away, or restore it from a backup"),
     ("malformed", "the ledger is damaged", "restore it from a backup, or try `sqlite3 lab.db .recover`"),
+    ("no such module", "this Python's SQLite cannot search text", "use a Python whose sqlite3 was built with FTS5"),
     ("no such table", "the ledger lacks a table", "move the file away, or restore it from a backup"),
     ("no such column", "the ledger lacks a column", "move the file away, or restore it from a backup"),
 )

@@ -15,6 +15,7 @@ from labwright.contracts.errors import StorageError
 from labwright.contracts.research import Run, RunState, StudyState
 from labwright.contracts.sessions import SessionEvent
 from labwright.ledger import tables
+from labwright.ledger.library_projection import fold_library
 from labwright.ledger.place import Place
 from labwright.ledger.session_projection import fold_session
 
@@ -75,6 +76,11 @@ def fold(event: object, _to: Connection, _place: Place) -> None:
 @fold.register
 def _(event: SessionEvent, to: Connection, place: Place) -> None:
     fold_session(event, to, place)
+
+
+@fold.register
+def _(event: events.LibraryEvent, to: Connection, place: Place) -> None:
+    fold_library(event, to, place)
 
 
 @fold.register

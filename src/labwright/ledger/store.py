@@ -10,19 +10,30 @@ from typing import Self
 from sqlalchemy import Connection, Engine, select
 
 from labwright.contracts.compute import MetricPoint
-from labwright.contracts.events import EVENT, Event, Recorded
+from labwright.contracts.events import Event, Recorded
+from labwright.contracts.literature import LibraryEntry, PaperIds, Query
 from labwright.contracts.sessions import (
     Approval,
     LlmCall,
     SessionAccount,
-    SessionEvent,
     SessionSummary,
     SessionView,
     ToolCall,
 )
 from labwright.contracts.views import Curve, StudyStatus, StudySummary, StudyView
 from labwright.ledger import connection as database
-from labwright.ledger import messages, queries, session_queries, status, tables
+from labwright.ledger import (
+    library_projection,
+    library_queries,
+    library_tables,
+    messages,
+    queries,
+    session_queries,
+    status,
+    tables,
+)
+from labwright.ledger.decision import Decision, append
+from labwright.ledger.library_queries import KeptPaper, MarkedPaper, Matches
 from labwright.ledger.place import Place
 from labwright.ledger.projection import apply
 
@@ -76,14 +87,14 @@ class Ledger:
         """
         moment = time.time() if at is None else at
         with self._writing(f"{event.kind} in {study_id or 'no study'}") as connection:
-            return _append(connection, study_id, event, moment)
+            return append(connection, study_id, event, moment)
 
     def record_many(self, study_id: str | None, timed: Iterable[tuple[float, Event]]) -> int:
         """Record many events with their times in one transaction, all or none; returns how many."""
         count = 0
         with self._writing(f"one of many events in {study_id or 'no study'}") as connection:
             for at, event in timed:
-                _append(connection, study_id, event, at)
+                append(connection, study_id, event, at)
                 count += 1
         return count
 
@@ -97,18 +108,23 @@ class Ledger:
             yield Decision(connection)
 
     def rebuild(self, study_id: str | None) -> None:
-        """Throw a study's state away and replay its events; None means what belongs to no study, with all sessions."""
+        """Throw a study's state away and replay its events; None: what belongs to no study, sessions and library.
+
+        The library's texts are files; those that are indexed stay so.
+        """
         with self._writing() as connection:
             for table in tables.STATE:
                 key = table.c.id if table is tables.studies else table.c.study_id
                 connection.execute(table.delete().where(key == study_id))
-            for table in tables.SESSION_STATE if study_id is None else ():
+            for table in (*tables.SESSION_STATE, *library_tables.LIBRARY_STATE) if study_id is None else ():
                 connection.execute(table.delete())
             after = 0
             while batch := _page(connection, after, _REPLAY_BATCH, study_id=study_id, every=False):
                 for recorded, body in batch:
                     apply(recorded.event, connection, Place(recorded.seq, recorded.study_id, recorded.at, body))
                 after = batch[-1][0].seq
+            if study_id is None:
+                library_projection.drop_unkept(connection)
 
     # Reading
 
@@ -221,6 +237,33 @@ class Ledger:
         with self._reading() as connection:
             return messages.head(connection, session_id)
 
+    # The library
+
+    def papers_named(self, ids: Iterable[PaperIds]) -> tuple[KeptPaper, ...]:
+        """The papers that are kept under any of these ids, oldest first."""
+        with self._reading() as connection:
+            return library_queries.named(connection, ids)
+
+    def library_entries(self, query: Query) -> tuple[LibraryEntry, ...]:
+        """The newest entries of the library; of the query only filters and limit count."""
+        with self._reading() as connection:
+            return library_queries.entries(connection, query)
+
+    def count_papers(self, query: Query) -> int:
+        """How many entries the query's filters let pass."""
+        with self._reading() as connection:
+            return library_queries.count(connection, query)
+
+    def search_papers(self, query: Query) -> Matches:
+        """The kept papers in which the query's words occur, best first."""
+        with self._reading() as connection:
+            return library_queries.search(connection, query)
+
+    def marked_papers(self, query: Query) -> tuple[MarkedPaper, ...]:
+        """As `search_papers`, with the texts in which the words were found."""
+        with self._reading() as connection:
+            return library_queries.marked(connection, query)
+
     # Metric curves
 
     def metrics_offset(self, run_id: str) -> int:
@@ -281,52 +324,6 @@ class Ledger:
         with self._reading() as connection:
             rows = connection.execute(chosen).all()
         return tuple(curves.read(run_id, r.metric, curves.Index(r.width, r.points, r.buckets)) for r in rows)
-
-
-class Decision:
-    """An open write transaction: see `Ledger.deciding`. Of no use once that is left."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def account(self, session_id: str, now: float | None = None) -> SessionAccount:
-        """As `Ledger.session_account`."""
-        return session_queries.account(self._connection, session_id, now)
-
-    def llm_call(self, session_id: str, call_id: str) -> LlmCall | None:
-        """One model call, if it was ever reserved."""
-        return session_queries.llm_call(self._connection, session_id, call_id)
-
-    def llm_calls(self, session_id: str, *, open_only: bool = False) -> tuple[LlmCall, ...]:
-        """As `Ledger.llm_calls`."""
-        return session_queries.llm_calls(self._connection, session_id, open_only=open_only)
-
-    def approvals(self, session_id: str | None = None, *, open_only: bool = False) -> tuple[Approval, ...]:
-        """As `Ledger.approvals`."""
-        return session_queries.approvals(self._connection, session_id=session_id, open_only=open_only)
-
-    def approval(self, approval_id: str) -> Approval:
-        """As `Ledger.approval`."""
-        return session_queries.approval(self._connection, approval_id)
-
-    def approval_count(self) -> int:
-        """How many approvals were ever asked."""
-        return session_queries.approval_count(self._connection)
-
-    def record(self, event: SessionEvent, at: float | None = None) -> Recorded:
-        """Append a session's event; it is in once the transaction is left."""
-        return _append(self._connection, None, event, time.time() if at is None else at)
-
-
-def _append(connection: Connection, study_id: str | None, event: Event, at: float) -> Recorded:
-    body = EVENT.dump_json(event).decode()
-    session_id = event.session_id if isinstance(event, SessionEvent) else None
-    row = {"study_id": study_id, "at": at, "kind": event.kind, "body": body, "session_id": session_id}
-    inserted = connection.execute(tables.events.insert(), row).inserted_primary_key
-    assert inserted is not None  # every insert of one row has it
-    seq = int(inserted[0])
-    apply(event, connection, Place(seq, study_id, at, body))
-    return Recorded(seq, study_id, at, event)
 
 
 def _page(

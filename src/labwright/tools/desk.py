@@ -9,17 +9,35 @@ from typing import Protocol
 from labwright.contracts.errors import UsageError
 from labwright.contracts.research import Comparison, Run
 from labwright.ledger import Ledger
+from labwright.literature import Literature
+from labwright.literature.library import Library
+from labwright.repositories import Code
 from labwright.study.conclusion import Conclusion
 from labwright.study.spec import StudySource
 
 
 class Desk(Protocol):
-    """Where a session sits: the ledger, its workspace, and the five things that reading alone does not do."""
+    """Where a session sits: the ledger, its workspace, what it may read, and the five things that do more."""
 
     ledger: Ledger
     workspace: Path
-    roots: tuple[Path, ...]  # files outside the workspace that the person named, or folders of them
     runs_are_sandboxed: bool
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """Files outside the workspace that the person named, or folders of them."""
+
+    @property
+    def literature(self) -> Literature:
+        """Papers of all sources."""
+
+    @property
+    def library(self) -> Library:
+        """Papers that were read in this lab."""
+
+    @property
+    def code(self) -> Code:
+        """Other people's code, and the workspace's."""
 
     def create(self, source: StudySource, wall_clock_s: float | None = None) -> str:
         """Enter a study into the ledger; its id. With a ceiling on its wall-clock instead of study.yaml's."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from labwright.tools import ask, jobs, notes, study
+from labwright.tools import ask, code, jobs, notes, papers, study
 from labwright.tools.desk import Desk
 from labwright.tools.family import Family
 
@@ -12,6 +12,8 @@ _FAMILIES: Mapping[str, Callable[[Desk], Family]] = {
     "study": study.family,
     "jobs": jobs.family,
     "notes": notes.family,
+    "papers": papers.family,
+    "code": code.family,
     "ask": ask.family,
 }
 

@@ -334,6 +334,8 @@ class StudyTools:
             view = self._ledger.study_view(str(args.get("study", "")))
         except LabwrightError:
             return Cost()  # the call will be refused
+        if view.state is StudyState.FINISHED:
+            return Cost()  # nothing is left to run
         left_s = max(view.budget.left_wall_clock_s, 0.0)
         gpu_hours = view.spec.budget.gpu_hours
         left_gpu = max(gpu_hours - view.budget.used_gpu_hours, 0.0) if gpu_hours is not None else 0.0

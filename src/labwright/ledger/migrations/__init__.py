@@ -13,6 +13,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection
 
 from labwright.contracts.errors import StorageError
+from labwright.ledger.library_tables import paper_search
 from labwright.ledger.tables import metadata
 
 
@@ -42,5 +43,10 @@ def newest_version() -> str | None:
 
 
 def differences(connection: Connection) -> list[object]:
-    """What the tables in code and in the database do not agree on."""
-    return list(compare_metadata(MigrationContext.configure(connection), metadata))
+    """What the tables in code and in the database do not agree on. The index over papers' texts is the migration's."""
+    context = MigrationContext.configure(connection, opts={"include_name": _is_in_code})
+    return list(compare_metadata(context, metadata))
+
+
+def _is_in_code(name: str | None, kind: str, _parents: object) -> bool:
+    return kind != "table" or name is None or not name.startswith(paper_search.name)

@@ -1,0 +1,187 @@
+"""How fast the library answers with 50,000 papers in it.
+
+    python benchmarks/literature.py [--papers 50000] [--queries 300]
+
+The papers are made up: words of a vocabulary that follows Zipf's law with English stop words at its head, a title and
+an abstract each, and a full text for every tenth. They are kept through the public API in a temporary lab, and searched
+with many different questions: titles half remembered, frequent words, rare ones, phrases, filters, words that no paper
+has together, and signs. In the same run, on the same database, some of them are asked by scanning with LIKE, as a
+library without an index would. Exit code 1 where a target is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy import create_engine, text
+
+from labwright.contracts.literature import Document, Paper, PaperIds, Query, Section
+from labwright.ledger import Ledger
+from labwright.literature.library import Library, ToKeep
+
+SEARCH_TARGET_S = 0.050
+VOCABULARY = 60_000
+READ = 10  # every tenth paper was read, so that its text is kept
+SCANNED = 12  # questions that are asked by LIKE too
+_STOP_WORDS = "the of and a to in we is for that with on this as are by an be our from can it which at or has"
+_STARTS, _ENDS = "b c d f g k l m n p r s t v z st tr pl", "a e i o u en al or"
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Of one kind of question."""
+
+    what: str
+    taken_s: list[float]
+
+    def line(self) -> str:
+        """p50, p95 and the worst, in milliseconds."""
+        ordered = sorted(self.taken_s)
+        p95 = ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
+        values = (statistics.median(ordered), p95, ordered[-1])
+        return f"{self.what:<34}{len(ordered):>5}" + "".join(f"{value * 1000:>10.1f}" for value in values)
+
+
+class Writer:
+    """Writes papers in a made-up language."""
+
+    def __init__(self, seed: int) -> None:
+        self._numbers = np.random.default_rng(seed)
+        self._random = random.Random(seed)
+        syllables = [start + end for start in _STARTS.split() for end in _ENDS.split()]
+        made: dict[str, None] = dict.fromkeys(_STOP_WORDS.split())
+        while len(made) < VOCABULARY:
+            made["".join(self._random.choices(syllables, k=self._random.randint(2, 4)))] = None
+        self.words = np.array(list(made))
+        weights = 1.0 / (np.arange(VOCABULARY) + 2.7) ** 1.05
+        self._cumulated = np.cumsum(weights / weights.sum())
+
+    def text(self, length: int) -> str:
+        """So many words, twelve a sentence."""
+        chosen = self.words[np.searchsorted(self._cumulated, self._numbers.random(length))]
+        return ". ".join(" ".join(chosen[start : start + 12]) for start in range(0, length, 12))
+
+    def papers(self, count: int) -> Iterator[ToKeep]:
+        """As a lab collects them over the years."""
+        for number in range(count):
+            year = 2000 + self._random.randrange(26)
+            paper = Paper(
+                PaperIds(arxiv=f"{year % 100:02d}{1 + number % 12:02d}.{number:05d}", corpus=number),
+                self.text(self._random.randint(6, 12)).replace(".", ""),
+                tuple(self.text(2).title() for _ in range(self._random.randint(1, 6))),
+                year,
+                abstract=self.text(self._random.randint(100, 200)),
+                citations=None if number % 9 == 0 else int(self._numbers.pareto(1.2) * 10),
+            )
+            document = None
+            if number % READ == 0:
+                sections = tuple(Section(str(n), self.text(3), 1, self.text(500)) for n in range(1, 7))
+                document = Document(paper.ids, paper.title, paper.abstract, sections)
+            yield ToKeep(paper, document, "made for the benchmark")
+
+
+def questions(writer: Writer, titles: list[str], count: int) -> Iterator[tuple[str, Query]]:
+    """Questions of every kind, by kind."""
+    chance = random.Random(7)
+    words = writer.words
+
+    def some(first: int, last: int, number: int) -> str:
+        return " ".join(words[chance.randrange(first, last)] for _ in range(number))
+
+    for _ in range(count // 7 or 1):
+        title = chance.choice(titles).split()
+        start = chance.randrange(max(1, len(title) - 2))
+        yield "words of a title", Query(" ".join(chance.sample(title, min(4, len(title)))))
+        yield "a phrase of a title", Query(f'"{" ".join(title[start : start + 3])}"')
+        yield "two frequent words", Query(some(26, 300, 2))
+        yield "one frequent word", Query(some(26, 120, 1))
+        yield "one rare word", Query(some(20_000, VOCABULARY, 1))
+        yield "frequent words, filters", Query(some(26, 2000, 2), since=2018, min_citations=20)
+        yield "words that no paper has together", Query(f"{some(30, 3000, 3)} {some(10_000, VOCABULARY, 2)} -NEAR(*")
+
+
+def timed(action: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    action()
+    return time.perf_counter() - begun
+
+
+def scanning(url: str, asked: list[Query]) -> float:
+    """The same without an index: the median of scanning every text with LIKE for all words of a question."""
+    engine = create_engine(url)
+    with engine.connect() as connection:
+
+        def scan(query: Query) -> None:
+            words = [word.strip('"') for word in query.text.split() if word.strip('"')]
+            columns = ("title", "authors", "abstract", "body", "notes")
+            each = " AND ".join(
+                f"({' OR '.join(f'{column} LIKE :w{n}' for column in columns)})" for n in range(len(words))
+            )
+            given = {f"w{n}": f"%{word}%" for n, word in enumerate(words)}
+            connection.execute(text(f"SELECT rowid FROM paper_search WHERE {each}"), given).all()
+
+        taken = statistics.median(timed(lambda query=query: scan(query)) for query in asked)  # type: ignore[misc]
+    engine.dispose()
+    return taken
+
+
+def library_is_quick(papers: int, count: int) -> bool:
+    """Fill a library, ask it, print the figures; whether the target is met."""
+    with tempfile.TemporaryDirectory() as home:
+        url = f"sqlite:///{home}/lab.db"
+        writer, titles = Writer(11), []
+        with Ledger.open(url) as ledger:
+            library = Library(ledger, Path(home) / "objects")
+
+            def made() -> Iterator[ToKeep]:
+                for each in writer.papers(papers):
+                    titles.append(each.paper.title)
+                    yield each
+
+            filling_s = timed(lambda: library.keep_all(made()))
+            size = (Path(home) / "lab.db").stat().st_size
+            print(f"{papers:,} papers kept in {filling_s:.0f} s, every {READ}th with its text; {size / 1e6:,.0f} MB")
+            asked = list(questions(writer, titles, count))
+            random.Random(3).shuffle(asked)
+            library.search(Query("warm"))
+            taken: dict[str, list[float]] = {}
+            for kind, query in asked:
+                taken.setdefault(kind, []).append(timed(lambda query=query: library.search(query)))  # type: ignore[misc]
+            everything = [each for kind in taken.values() for each in kind]
+            print(f"{'search, the 20 best; ms':<34}{'n':>5}{'p50':>10}{'p95':>10}{'worst':>10}")
+            for kind in sorted(taken):
+                print(Figures(kind, taken[kind]).line())
+            print(Figures("all", everything).line())
+            passages = [timed(lambda query=query: library.snippets(query)) for _, query in asked[:60]]  # type: ignore[misc]
+            print(Figures("passages of the 20 best", passages).line())
+            scanned = [query for _, query in asked if not query.filters][:SCANNED]
+            scan_s = scanning(url, scanned)
+            again_s = statistics.median(timed(lambda query=query: library.search(query)) for query in scanned)  # type: ignore[misc]
+            print(f"LIKE over the same texts, {len(scanned)} of them: {scan_s * 1000:.0f} ms, x{scan_s / again_s:.0f}")
+        p95 = sorted(everything)[int(0.95 * len(everything))]
+        met = p95 < SEARCH_TARGET_S
+        print(f"{'met   ' if met else 'MISSED'} 95 % of searches under {SEARCH_TARGET_S * 1000:.0f} ms")
+        return met
+
+
+def main() -> int:
+    """Measure, print, and say by the exit code whether the targets are met."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--papers", type=int, default=50_000)
+    parser.add_argument("--queries", type=int, default=300)
+    args = parser.parse_args()
+    met = [library_is_quick(args.papers, args.queries)]
+    return 0 if all(met) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""`labwright sessions …` and `labwright approvals …`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labwright.cli.commands.act import Json, act, group
+
+sessions = group("sessions", "List, show, resume and export sessions.")
+approvals = group("approvals", "Answer what the intern asks.")
+
+SessionId = Annotated[str, typer.Argument(metavar="ID", help="a session's id, as `labwright sessions list` shows it")]
+ApprovalId = Annotated[str, typer.Argument(metavar="ID", help="an approval's id, such as A3")]
+
+
+@sessions.command("list")
+def sessions_list(json: Json = False) -> None:
+    """List this lab's sessions."""
+    act("sessions", "list_all", json=json)
+
+
+@sessions.command("show")
+def sessions_show(session_id: SessionId, json: Json = False) -> None:
+    """Show how a session stands and what happened in it."""
+    act("sessions", "show", session_id, json=json)
+
+
+@sessions.command("resume")
+def sessions_resume(
+    session_id: SessionId,
+    message: Annotated[str | None, typer.Option("--message", help="say something to it")] = None,
+    model: Annotated[str | None, typer.Option("--model", "-m", help="another model from here on")] = None,
+    json: Json = False,
+) -> None:
+    """Go on with a session, also in another process and on another model."""
+    act("intern", "resume", session_id, message, model, json=json)
+
+
+@sessions.command("export")
+def sessions_export(
+    session_id: SessionId,
+    out: Annotated[Path, typer.Argument(metavar="OUT.jsonl", help="a new file")],
+    json: Json = False,
+) -> None:
+    """Write a session as a trace, one JSON line an entry, without secrets."""
+    act("sessions", "export", session_id, out, json=json)
+
+
+@approvals.command("list")
+def approvals_list(
+    every: Annotated[bool, typer.Option("--all", help="answered ones too")] = False, json: Json = False
+) -> None:
+    """List what waits for an answer."""
+    act("approvals", "list_all", every, json=json)
+
+
+@approvals.command("show")
+def approvals_show(approval_id: ApprovalId, json: Json = False) -> None:
+    """Show what is asked: the arguments, the diff or script, the cost and the budget left."""
+    act("approvals", "show", approval_id, json=json)
+
+
+@approvals.command("approve")
+def approvals_approve(
+    approval_id: ApprovalId,
+    args: Annotated[str | None, typer.Option("--args", help="run with these arguments instead: a JSON object")] = None,
+    json: Json = False,
+) -> None:
+    """Approve, as asked or with edited arguments; `labwright sessions resume` goes on."""
+    act("approvals", "approve", approval_id, args, json=json)
+
+
+@approvals.command("deny")
+def approvals_deny(
+    approval_id: ApprovalId,
+    why: Annotated[str, typer.Option("--why", help="what the agent is told")] = "",
+    json: Json = False,
+) -> None:
+    """Deny."""
+    act("approvals", "deny", approval_id, why, json=json)

@@ -1,0 +1,323 @@
+"""The literature as the rest of Labwright sees it: one face over all sources, the reader and the library.
+
+Where a source fails the others answer, and the result says which failed, which filters could not be applied, and who
+answered. What is read is kept in the library, and read from there the next time, so that a lab works offline too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from labwright.contracts.errors import NotFoundError, ServiceError, StorageError, UsageError
+from labwright.contracts.literature import (
+    CitationSource,
+    Cited,
+    Direction,
+    Document,
+    Failure,
+    Found,
+    LibraryEntry,
+    Linked,
+    Paper,
+    PaperIds,
+    PaperLibrary,
+    PaperSource,
+    Passages,
+    Query,
+    Reading,
+    Recommender,
+    Resource,
+    ResourceSource,
+    Snippet,
+    SnippetSource,
+    SourceName,
+)
+from labwright.literature.asking import Answers, Refused, ask_all, chosen, none_answered
+from labwright.literature.filtering import fits, remaining
+from labwright.literature.ids import joined, same
+from labwright.literature.merging import fuse, merge
+
+Read = Callable[[Paper], Document]
+"""Fetches a paper's text. Raises ServiceError where it cannot be had."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Whom to ask for what. One object may stand in several; of those for citations the first that answers counts."""
+
+    papers: tuple[PaperSource, ...] = ()
+    citations: tuple[CitationSource, ...] = ()
+    recommenders: tuple[Recommender, ...] = ()
+    resources: tuple[ResourceSource, ...] = ()
+    snippets: tuple[SnippetSource, ...] = ()
+
+
+class Literature:
+    """Search, look up, read, follow citations. Safe to use from several threads where its sources are."""
+
+    def __init__(self, sources: Sources, *, read: Read | None = None, library: PaperLibrary | None = None) -> None:
+        """Over these sources.
+
+        Args:
+            sources: without the library, which is asked as well.
+            read: fetches texts; None: only the library's are read.
+            library: where what is read is kept; None: nowhere.
+        """
+        own = () if library is None else (library,)
+        self._papers: tuple[PaperSource, ...] = (*sources.papers, *own)
+        self._snippets: tuple[SnippetSource, ...] = (*sources.snippets, *own)
+        self._sources = sources
+        self._read = read
+        self._library = library
+
+    @property
+    def names(self) -> tuple[SourceName, ...]:
+        """The sources that `search` asks."""
+        return tuple(source.name for source in self._papers)
+
+    def search(self, query: Query, sources: Sequence[SourceName] = ()) -> Found:
+        """Papers of all sources, or of those named, merged and ranked together, at most `query.limit`.
+
+        Raises UsageError for an unknown source or an empty query, ServiceError (or the kind that all failures are of)
+        where no source answered.
+        """
+        _check(query)
+        asked = chosen(self._papers, sources)
+        answers = ask_all(asked, lambda source: source.search(query))
+        if not answers.given:
+            raise none_answered("no source answered the search", answers.refused)
+        found = [result for _, result in answers.given]
+        fitting = [paper for paper in fuse([result.papers for result in found]) if fits(paper, query)]
+        papers = tuple(fitting[: query.limit])
+        totals = [result.total for result in found if result.total is not None]
+        return Found(
+            papers,
+            max(totals, default=None),
+            (*answers.failures, *(failure for result in found for failure in result.failures)),
+            remaining(papers, query, [each for result in found for each in result.unapplied]),
+            tuple(dict.fromkeys(remark for result in found for remark in result.remarks)),
+        )
+
+    def lookup(self, ids: Iterable[PaperIds], sources: Sequence[SourceName] = ()) -> Found:
+        """What all sources know of these papers, each merged into one; unknown ones are left out.
+
+        Raises ServiceError where no source answered.
+        """
+        wanted = list(dict.fromkeys(ids))
+        answers = ask_all(chosen(self._papers, sources), lambda source: source.papers(wanted))
+        if not answers.given:
+            raise none_answered("no source answered", answers.refused)
+        papers = merge(paper for _, found in answers.given for paper in found)
+        return Found(
+            tuple(paper for paper in papers if any(same(paper.ids, each) for each in wanted)), None, answers.failures
+        )
+
+    def show(self, ids: PaperIds) -> Found:
+        """One paper, as every source describes it, and which of them failed.
+
+        Raises NotFoundError that names the sources asked; another ServiceError where some could not be asked.
+        """
+        answers = ask_all(self._papers, lambda source: source.papers([ids]))
+        paper = _of(ids, [paper for _, found in answers.given for paper in found])
+        if paper is None:
+            raise _unknown(ids, answers)
+        failures = answers.failures
+        silent = {name for name, found in answers.given if not found}
+        more = [source for source in self._papers if source.name in silent]
+        if more and paper.ids != ids:  # under the ids that were learned others may know it too
+            learned = paper.ids
+            again = ask_all(more, lambda source: source.papers([learned]))
+            paper = _of(learned, [paper, *(each for _, found in again.given for each in found)]) or paper
+            failures += again.failures
+        return Found((paper,), 1, failures)
+
+    def paper(self, ids: PaperIds) -> Paper:
+        """The paper of `show`. Raises as it does."""
+        return self.show(ids).papers[0]
+
+    def read(self, ids: PaperIds, why: str = "") -> Reading:
+        """A paper's text: the library's, else fetched and then kept there with the reason why it was read.
+
+        Raises NotFoundError for an unknown paper, ServiceError where its text cannot be had.
+        """
+        remarks: list[str] = []
+        kept = self._kept(ids, remarks)
+        if kept is not None:
+            entry, document = kept
+            if why and why not in entry.why:
+                entry = self._keep(entry.paper, None, why, remarks) or entry
+            return Reading(entry.paper, document, from_library=True, remarks=tuple(remarks))
+        if self._read is None:
+            raise NotFoundError("the library does not hold the text of this paper", where=ids.key, cure="add it first")
+        paper = self._to_read(ids, remarks)
+        document = self._read(paper)
+        paper = replace(paper, title=paper.title or document.title, abstract=paper.abstract or document.abstract)
+        entry_now = self._keep(paper, document, why, remarks)
+        return Reading(entry_now.paper if entry_now else paper, document, from_library=False, remarks=tuple(remarks))
+
+    def cited(self, ids: PaperIds, direction: Direction, limit: int) -> Cited:
+        """One side of a paper's citations, by the first source that has them; what others said stands in `failures`.
+
+        Raises NotFoundError that names the sources asked, or ServiceError where none answered.
+        """
+        ids = self._all_ids(ids)
+        first = self._first_cited(ids, direction, limit)
+        if isinstance(first, Cited):
+            return first
+        if any(isinstance(each.error, NotFoundError) for each in first):
+            wider = self._wider(ids)
+            second = self._first_cited(wider, direction, limit) if wider != ids else first
+            if isinstance(second, Cited):
+                return second
+            first = second
+        raise none_answered(f"no source knows the {direction.value} of this paper", first, where=ids.key)
+
+    def related(self, ids: PaperIds, limit: int = 20) -> Found:
+        """Papers like it. Raises NotFoundError that names the sources asked, or ServiceError where none answered."""
+        ids = self._all_ids(ids)
+        answers = ask_all(self._sources.recommenders, lambda source: source.related(ids, limit))
+        if not answers.given:
+            raise none_answered("no source recommends papers like this one", answers.refused, where=ids.key)
+        papers = [paper for paper in fuse([found for _, found in answers.given]) if not same(paper.ids, ids)]
+        return Found(tuple(papers[:limit]), None, answers.failures)
+
+    def resources(self, ids: PaperIds, limit: int = 20) -> Linked:
+        """Models, datasets, Spaces and code. Raises NotFoundError, or ServiceError where no source answered."""
+        ids = self._all_ids(ids)
+        answers = ask_all(self._sources.resources, lambda source: source.resources(ids, limit))
+        if not answers.given:
+            raise none_answered("no source knows what belongs to this paper", answers.refused, where=ids.key)
+        merged: dict[tuple[str, str], Resource] = {}
+        for _, found in answers.given:
+            for resource in found:
+                key = (resource.kind, resource.id.casefold())
+                merged[key] = _richer(merged[key], resource) if key in merged else resource
+        several = len([found for _, found in answers.given if found]) > 1
+        ranked = sorted(merged.values(), key=_use, reverse=True) if several else list(merged.values())
+        return Linked(tuple(ranked[:limit]), answers.failures)
+
+    def snippets(self, query: Query, sources: Sequence[SourceName] = ()) -> Passages:
+        """Passages of papers, also of those in the library. Raises as `search` does."""
+        _check(query)
+        answers = ask_all(chosen(self._snippets, sources), lambda source: source.snippets(query))
+        if not answers.given:
+            raise none_answered("no source answered the search", answers.refused)
+        # The scores of two services have nothing in common, so their lists are dealt out in turn.
+        dealt = sorted(
+            ((place, snippet) for _, found in answers.given for place, snippet in enumerate(found)),
+            key=lambda it: it[0],
+        )
+        unique: dict[tuple[str, str], Snippet] = {}
+        for _, snippet in dealt:
+            if fits(snippet.paper, query):
+                unique.setdefault((snippet.paper.id, " ".join(snippet.text.split())), snippet)
+        kept = tuple(unique.values())[: query.limit]
+        return Passages(kept, answers.failures, remaining([snippet.paper for snippet in kept], query, ()))
+
+    def _first_cited(self, ids: PaperIds, direction: Direction, limit: int) -> Cited | tuple[Refused, ...]:
+        refused: list[Refused] = []
+        failures: list[Failure] = []
+        empty: Cited | None = None
+        for source in self._sources.citations:
+            try:
+                answer = source.cited(ids, direction, limit)
+            except ServiceError as error:
+                refused.append(Refused(source.name, error))
+                failures.append(refused[-1].failure)
+                continue
+            # That nobody cites a paper is nothing unusual. That it cites nobody only means that its list was not read.
+            if answer.citations or (answer.complete and direction is Direction.CITATIONS):
+                return replace(answer, failures=(*failures, *answer.failures))
+            empty = empty or answer
+            failures.extend(answer.failures or (Failure(source.name, f"it has no {direction.value} of this paper"),))
+        return replace(empty, complete=False, failures=tuple(failures)) if empty else tuple(refused)
+
+    def _all_ids(self, ids: PaperIds) -> PaperIds:
+        """With the ids that the library knows, which costs nothing."""
+        entry = self._entry(ids, [])
+        return joined(ids, entry.paper.ids) if entry else ids
+
+    def _wider(self, ids: PaperIds) -> PaperIds:
+        """With the ids that any source knows."""
+        try:
+            return joined(ids, self.paper(ids).ids)
+        except ServiceError:
+            return ids
+
+    def _entry(self, ids: PaperIds, remarks: list[str]) -> LibraryEntry | None:
+        try:
+            return None if self._library is None else self._library.entry(ids)
+        except StorageError as error:
+            remarks.append(f"the library could not be asked: {error.one_line()}")
+            return None
+
+    def _kept(self, ids: PaperIds, remarks: list[str]) -> tuple[LibraryEntry, Document] | None:
+        entry = self._entry(ids, remarks)
+        if entry is None or self._library is None:
+            return None
+        try:
+            document = self._library.document(ids)
+        except StorageError as error:
+            remarks.append(f"the library's text is fetched again: {error.one_line()}")
+            return None
+        return None if document is None else (entry, document)
+
+    def _to_read(self, ids: PaperIds, remarks: list[str]) -> Paper:
+        """The paper whose text is to be fetched, as far as it can be described."""
+        entry = self._entry(ids, [])
+        if entry is not None:
+            return entry.paper
+        try:
+            return self.paper(ids)
+        except NotFoundError:
+            raise
+        except ServiceError as error:
+            if ids.arxiv is None:
+                raise
+            remarks.append(f"only its text is known: {error.one_line()}")  # where arXiv has it follows from the id
+            return Paper(ids, "")
+
+    def _keep(self, paper: Paper, document: Document | None, why: str, remarks: list[str]) -> LibraryEntry | None:
+        try:
+            return None if self._library is None else self._library.keep(paper, document, why)
+        except StorageError as error:  # it was read all the same
+            remarks.append(f"it could not be kept in the library: {error.one_line()}")
+            return None
+
+
+def _check(query: Query) -> None:
+    if not query.text.strip(' "'):
+        raise UsageError("there is nothing to search for", cure="give some words")
+    if query.limit < 1:
+        raise UsageError(f"a search for {query.limit} papers finds none", cure="give a limit of at least 1")
+    if query.since is not None and query.until is not None and query.since > query.until:
+        raise UsageError(f"no paper is from {query.since} or later and from {query.until} or earlier")
+
+
+def _of(ids: PaperIds, papers: Iterable[Paper]) -> Paper | None:
+    """The one with one of these ids, merged of all that are it."""
+    return next((paper for paper in merge(papers) if same(paper.ids, ids)), None)
+
+
+def _unknown(ids: PaperIds, answers: Answers[tuple[Paper, ...]]) -> ServiceError:
+    """Nobody knows it; or nobody of those who answered."""
+    names = ", ".join(name for name, _ in answers.given)
+    if not answers.refused:
+        cure = "check the id, or search for its title"
+        return NotFoundError(f"no such paper; asked: {names or 'nobody'}", where=ids.key or None, cure=cure)
+    ignorant = [Refused(name, NotFoundError("does not know it")) for name, _ in answers.given]
+    return none_answered("the paper could not be found", [*answers.refused, *ignorant], where=ids.key)
+
+
+def _richer(first: Resource, second: Resource) -> Resource:
+    """One resource as two sources know it."""
+    return replace(
+        first,
+        downloads=first.downloads if first.downloads is not None else second.downloads,
+        likes=first.likes if first.likes is not None else second.likes,
+    )
+
+
+def _use(resource: Resource) -> tuple[int, int]:
+    return (resource.downloads or 0, resource.likes or 0)

@@ -1,0 +1,25 @@
+"""From a paper's id, or a PDF, to its text: sections, tables, formulas and references, paged without silent cuts.
+
+A recipe stands in a paper's method section, its tables and its appendix, not in its abstract. `Reader` fetches the full
+text from wherever it can be had and makes a `Document` of it; `page` and `find` read in it; `resolve` gives references
+their ids.
+"""
+
+from labwright.literature.reader.pdf import Limits
+from labwright.literature.reader.reader import Reader
+from labwright.literature.reader.resolving import Resolved, resolve
+from labwright.literature.reader.sections import Excerpt, find, heading, outline, page, whole, within
+
+__all__ = [
+    "Excerpt",
+    "Limits",
+    "Reader",
+    "Resolved",
+    "find",
+    "heading",
+    "outline",
+    "page",
+    "resolve",
+    "whole",
+    "within",
+]

@@ -1,0 +1,123 @@
+"""`labwright papers` and `labwright code` as a person types them, against all services on loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.literature.reader.pdfs import heading, pdf
+from tests.servers.public_services import GITHUB_TOKEN, HF_TOKEN, S2_KEY, PublicServices, public_services
+from tests.servers.replay import reply
+
+
+@pytest.fixture(scope="module")
+def services() -> Iterator[PublicServices]:
+    with public_services() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+def labwright(services: PublicServices, home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **services.environment, "LABWRIGHT_HOME": str(home)}
+    command = [sys.executable, "-m", "labwright", *words]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    for secret in (HF_TOKEN, GITHUB_TOKEN, S2_KEY):
+        assert secret not in done.stdout + done.stderr
+    return done
+
+
+def document(services: PublicServices, home: Path, *words: str) -> Any:
+    done = labwright(services, home, *words, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_search_merges_what_all_sources_know(services: PublicServices, home: Path) -> None:
+    found = document(services, home, "papers", "search", "direct preference optimization", "--since", "2023")
+    first = found["papers"][0]
+    assert first["id"] == "arxiv:2305.18290" and set(first["sources"]) >= {"arxiv", "hf", "s2", "openalex"}
+    assert found["failures"] == []
+    shown = labwright(services, home, "papers", "search", "direct preference optimization").stdout
+    assert shown.startswith("arxiv:2305.18290  Direct Preference Optimization")
+
+
+def test_a_source_that_fails_and_a_filter_that_cannot_be_applied_are_said(services: PublicServices, home: Path) -> None:
+    services.s2.fail(reply(400, {"error": "no"}))
+    done = labwright(services, home, "papers", "search", "language models", "--min-citations", "10", "--limit", "2")
+    assert done.returncode == 0 and "arxiv:" in done.stdout
+    assert "s2 did not answer" in done.stderr and "--min-citations could not be applied to arxiv" in done.stderr
+
+
+def test_a_paper_is_read_by_section_kept_and_then_read_offline(services: PublicServices, home: Path) -> None:
+    read = labwright(services, home, "papers", "read", "2305.18290", "--section", "training")
+    assert read.returncode == 0 and "learning rate of 1e-6" in read.stdout
+    before = [len(server.requests) for server in services.every]
+    offline = labwright(services, home, "papers", "read", "arxiv.org/abs/2305.18290v2", "--section", "3", "--offline")
+    assert "| Pythia-2.8B | DPO | 62.5 |" in offline.stdout, offline.stderr
+    kept = document(services, home, "papers", "search", "pythia", "--source", "library", "--offline")
+    assert [paper["id"] for paper in kept["papers"]] == ["arxiv:2305.18290"]
+    assert [len(server.requests) for server in services.every] == before
+    missing = labwright(services, home, "papers", "read", "2106.09685", "--offline")
+    assert missing.returncode == 1 and "the cache does not hold this" in missing.stderr
+
+
+def test_citations_and_resources_are_listed(services: PublicServices, home: Path) -> None:
+    cites = document(services, home, "papers", "cites", "2106.09685")
+    assert cites["source"] == "s2" and cites["citations"]
+    linked = document(services, home, "papers", "resources", "2305.18290")
+    assert [resource["id"] for resource in linked["resources"]] == ["org/zephyr"]
+
+
+def test_recipes_come_with_their_quotes(services: PublicServices, home: Path) -> None:
+    found = document(services, home, "papers", "recipes", "2305.18290")
+    recipes = found["recipes"]
+    assert any({"name": "learning_rate", "value": "1e-6"} in recipe["hyperparameters"] for recipe in recipes)
+    assert all(recipe["quote"] and recipe["by"] == "rules" for recipe in recipes)
+
+
+def test_a_pdf_of_ones_own_is_found_and_noted(services: PublicServices, home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "report.pdf"
+    file.write_bytes(pdf([heading("Abstract"), "We studied wombats at length.", heading("1 Method"), "We looked."]))
+    kept = document(services, home, "papers", "add", str(file), "--why", "for the wombats")
+    noted = document(services, home, "papers", "note", kept["id"], "the burrows matter")
+    assert noted["notes"] == ["the burrows matter"] and "for the wombats" in noted["why"]
+    found = document(services, home, "papers", "search", "wombats", "--source", "library")
+    assert [paper["id"] for paper in found["papers"]] == [kept["id"]]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("papers", "show", "nonsense"), 2, "names no paper"),
+        (("papers", "show", "2401.00001"), 1, "no such paper"),
+        (("papers", "search", "x", "--source", "scopus"), 2, "scopus"),
+        (("papers", "read", "2305.18290", "--section", "the moon"), 2, "there is no section"),
+        (("papers", "add", "no-such.pdf"), 2, "no-such.pdf"),
+        (("code", "repos", "x", "--sort", "size"), 2, "not sorted by 'size'"),
+        (("code", "read", "github:org/tool:examples/dop.py"), 1, "examples/dpo.py"),
+    ],
+)
+def test_mistakes_are_named_with_their_cure(
+    services: PublicServices, home: Path, words: tuple[str, ...], code: int, said: str
+) -> None:
+    done = labwright(services, home, *words)
+    assert (done.returncode, said in done.stderr) == (code, True), done.stderr
+    assert "Traceback" not in done.stderr and "cure:" in done.stderr
+
+
+def test_an_example_is_found_and_read_by_line_range(services: PublicServices, home: Path) -> None:
+    found = document(services, home, "code", "examples", "DPOTrainer", "--repo", "org/tool")
+    assert found["examples"][0]["where"] == "github:org/tool:examples/dpo.py"
+    read = labwright(services, home, "code", "read", "github:org/tool:examples/dpo.py", "--lines", "5-5")
+    assert "from trl import DPOConfig, DPOTrainer" in read.stdout
+    assert services.github.requests[-1].headers["authorization"].endswith(GITHUB_TOKEN)
