@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from labwright.assemble import Lab
+from labwright.documentation import Environment, InstalledDocs, WebDocs
 from labwright.http import Http, services
 from labwright.literature import Literature, Sources
 from labwright.literature.library import Library
@@ -26,18 +27,22 @@ _OPENALEX_KEY = ("OPENALEX_API_KEY",)
 class ReadingRoom:
     """Everything that can be read from a lab. Each part is made when it is first used."""
 
-    def __init__(self, lab: Lab, *, offline: bool = False, checkouts: tuple[Path, ...] = ()) -> None:
+    def __init__(
+        self, lab: Lab, *, offline: bool = False, checkouts: tuple[Path, ...] = (), python: Path | None = None
+    ) -> None:
         """Over a lab's home and ledger.
 
         Args:
             lab: whose cache and library.
             offline: fetch nothing, as the setting `offline` does for every command.
             checkouts: directories whose code is searched beside GitHub's and the Hub's.
+            python: the interpreter whose packages are documented; default: this one.
         """
         settings = lab.settings
         environment = settings.process_environment
         hf_token = _first(environment, _HF_TOKEN)
         self._lab = lab
+        self._python = python
         self.checkouts = LocalCheckouts(*checkouts)
         self.http = Http(lab.home / "cache" / "http", offline=offline or settings.offline)
         self._arxiv = services.arxiv(settings.arxiv_url)
@@ -82,6 +87,17 @@ class ReadingRoom:
             snippets=(s2,),
         )
         return Literature(sources, read=self.reader.read, library=self.library)
+
+    @cached_property
+    def documentation(self) -> InstalledDocs:
+        """What is installed."""
+        environment = Environment.of(self._python) if self._python is not None else None
+        return InstalledDocs(environment, cache=self._lab.home / "cache" / "docs")
+
+    @cached_property
+    def web_docs(self) -> WebDocs:
+        """Documentation on the web."""
+        return WebDocs(self.http, self.hub, services.web())
 
     @cached_property
     def github(self) -> GitHub:

@@ -15,6 +15,7 @@ from labwright.contracts.errors import BackendError
 from labwright.contracts.events import NoteTaken
 from labwright.contracts.research import Comparison, Run, StudyState
 from labwright.contracts.sessions import StudyLinked
+from labwright.documentation import InstalledDocs, WebDocs
 from labwright.literature import Literature
 from labwright.literature.library import Library
 from labwright.referee.protocol import Compare
@@ -67,6 +68,16 @@ class LabDesk:
     def code(self) -> Code:
         """Other people's code, and the workspace's."""
         return self._room.code
+
+    @property
+    def documentation(self) -> InstalledDocs:
+        """What is installed: runs execute with this interpreter."""
+        return self._room.documentation
+
+    @property
+    def web_docs(self) -> WebDocs:
+        """Documentation on the web."""
+        return self._room.web_docs
 
     def create(self, source: StudySource, wall_clock_s: float | None = None) -> str:
         """Enter a study into the ledger, and count what it spends on the session's budget.

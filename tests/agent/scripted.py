@@ -313,16 +313,18 @@ def lab_in(
     ledger: Ledger | None = None,
     base_url: str | None = None,
     researcher: str | None = None,
+    settings: Mapping[str, str] | None = None,
 ) -> Lab:
     """A lab in a folder, whose environment is this one and no other."""
-    settings = _Settings(
+    settled = _Settings(
+        **dict(settings or {}),  # type: ignore[arg-type]
         home=folder / "home",
         sandbox="off",
         base_url=base_url,
         researcher_model=researcher,
         given=dict(environment or {}),
     )
-    return Lab(settings, ledger or Ledger.open(settings.database_url), Sandbox("off"))
+    return Lab(settled, ledger or Ledger.open(settled.database_url), Sandbox("off"))
 
 
 def mark(folder: Path, text: str) -> str:

@@ -75,7 +75,7 @@ def test_citations_and_resources_are_listed(services: PublicServices, home: Path
     cites = document(services, home, "papers", "cites", "2106.09685")
     assert cites["source"] == "s2" and cites["citations"]
     linked = document(services, home, "papers", "resources", "2305.18290")
-    assert [resource["id"] for resource in linked["resources"]] == ["org/zephyr"]
+    assert ("model", "org/zephyr") in [(resource["kind"], resource["id"]) for resource in linked["resources"]]
 
 
 def test_recipes_come_with_their_quotes(services: PublicServices, home: Path) -> None:

@@ -9,18 +9,17 @@ from typing import get_args
 
 import pytest
 from pydantic_ai.tools import ToolDefinition
+from tests.toys.toy_study import toy_lab
 
 from labwright.contracts.effects import Cost, Effect
 from labwright.desk import LabDesk
 from labwright.tools.families import families
 
-NAMES = ("study", "jobs", "notes", "ask")
+NAMES = ("study", "jobs", "notes", "papers", "docs", "code", "ask")
 
 
 @pytest.fixture
 def tools(tmp_path: Path) -> dict[str, ToolDefinition]:
-    from tests.toys.toy_study import toy_lab  # noqa: PLC0415 - beside its only use
-
     lab = toy_lab(tmp_path / "home", sandbox="off")
     found = families(LabDesk(lab, tmp_path))
     lab.ledger.close()
@@ -43,9 +42,13 @@ def test_every_tool_is_described_and_every_argument_that_is_no_id(tools: dict[st
             assert argument in ("study", "run") or schema.get("description"), f"{name}.{argument}"
 
 
-def test_all_schemas_together_stay_small(tools: dict[str, ToolDefinition]) -> None:
-    size = sum(len(json.dumps([t.name, t.description, t.parameters_json_schema])) for t in tools.values())
-    assert size < 11_000
+@pytest.mark.parametrize("name", NAMES)
+def test_the_schemas_of_a_family_which_are_loaded_together_stay_small(name: str, tmp_path: Path) -> None:
+    lab = toy_lab(tmp_path / "home", sandbox="off")
+    family = families(LabDesk(lab, tmp_path))[name]
+    lab.ledger.close()
+    tools = [tool.tool_def for tool in family.toolset.tools.values()]
+    assert sum(len(json.dumps([t.name, t.description, t.parameters_json_schema])) for t in tools) < 8_000
 
 
 def test_what_executes_outside_a_sandbox_says_so_and_shows_what_it_runs(tools: dict[str, ToolDefinition]) -> None:

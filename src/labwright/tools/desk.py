@@ -8,6 +8,7 @@ from typing import Protocol
 
 from labwright.contracts.errors import UsageError
 from labwright.contracts.research import Comparison, Run
+from labwright.documentation import InstalledDocs, WebDocs
 from labwright.ledger import Ledger
 from labwright.literature import Literature
 from labwright.literature.library import Library
@@ -38,6 +39,14 @@ class Desk(Protocol):
     @property
     def code(self) -> Code:
         """Other people's code, and the workspace's."""
+
+    @property
+    def documentation(self) -> InstalledDocs:
+        """What is installed where runs execute."""
+
+    @property
+    def web_docs(self) -> WebDocs:
+        """Documentation on the web."""
 
     def create(self, source: StudySource, wall_clock_s: float | None = None) -> str:
         """Enter a study into the ledger; its id. With a ceiling on its wall-clock instead of study.yaml's."""

@@ -98,7 +98,7 @@ def graph(
     json: Json = False,
 ) -> None:
     """Walk the citation graph: a ranking, a timeline, what to read next, and a picture."""
-    act("papers", "graph", ids, depth, requests, out, offline, json=json)
+    act("papers_graph", "graph", ids, depth, requests, out, offline, json=json)
 
 
 @papers.command("recipes")
