@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-BAD = "from httpx import Client, Cleint\nClient(timeot=3)\n"
+BAD = "from rich.console import Console, Consol\nConsole(widht=3)\n"
 
 
 def labwright(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -30,7 +30,7 @@ def test_a_script_with_mistakes_ends_with_1_and_names_each_with_its_cure(tmp_pat
     script.write_text(BAD)
     done = labwright(tmp_path, "code", "check", str(script))
     assert done.returncode == 1
-    assert ":1:" in done.stdout and "`Client`" in done.stdout and "`timeout`" in done.stdout
+    assert ":1:" in done.stdout and "`Console`" in done.stdout and "`width`" in done.stdout
     document = json.loads(labwright(tmp_path, "code", "check", str(script), "--json").stdout)
     assert document["errors"] == 2 and [problem["line"] for problem in document["problems"]] == [1, 2]
 
@@ -38,7 +38,7 @@ def test_a_script_with_mistakes_ends_with_1_and_names_each_with_its_cure(tmp_pat
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("docs", "httpx.Cleint"), 2, "Client"),
+        (("docs", "rich.console.Consol"), 2, "Console"),
         (("docs", "https://example.org/page"), 1, "offline"),
         (("code", "check", "no-such.py"), 2, "no-such.py"),
         (("docs", "x", "--python", "/no/python"), 2, "/no/python"),

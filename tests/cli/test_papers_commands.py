@@ -71,6 +71,22 @@ def test_a_paper_is_read_by_section_kept_and_then_read_offline(services: PublicS
     assert missing.returncode == 1 and "the cache does not hold this" in missing.stderr
 
 
+def test_a_graph_is_ranked_drawn_and_walked_again_offline(services: PublicServices, home: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "graph.html"
+    words = ("papers", "graph", "2305.18290", "--depth", "1")
+    done = labwright(services, home, *words, "--out", str(picture))
+    assert done.returncode == 0, done.stderr
+    assert "arxiv:1707.06347" in done.stdout and "read next" in done.stdout and "years" in done.stdout
+    assert "Content-Security-Policy" in picture.read_text()
+    before = [len(server.requests) for server in services.every]
+    again = document(services, home, *words, "--offline")
+    assert {"arxiv:2305.18290", "arxiv:1707.06347"} <= {each["id"] for each in again["papers"]}
+    assert again["read_next"] and again["citations"] and again["out"] is None
+    assert [len(server.requests) for server in services.every] == before
+    refused = labwright(services, home, *words, "--out", str(tmp_path / "none" / "graph.html"))
+    assert refused.returncode == 2 and "there is no such directory" in refused.stderr
+
+
 def test_citations_and_resources_are_listed(services: PublicServices, home: Path) -> None:
     cites = document(services, home, "papers", "cites", "2106.09685")
     assert cites["source"] == "s2" and cites["citations"]

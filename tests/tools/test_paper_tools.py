@@ -69,6 +69,13 @@ def test_citations_say_how_a_paper_is_cited(papers: PaperTools) -> None:
     assert answered(papers.paper_cited("2305.18290", "references"))["papers"]
 
 
+def test_a_graph_answers_with_what_to_read_next_and_not_with_the_graph(papers: PaperTools) -> None:
+    text = papers.papers_graph(["2305.18290"], depth=1, requests=2)
+    found = answered(text)
+    assert len(text) < 2500 and found["papers"] >= 3 and found["best"]
+    assert all(each["id"] and each["why"].endswith(".") for each in found["read_next"])
+
+
 def test_recipes_come_with_quotes_and_say_that_rules_found_them(papers: PaperTools) -> None:
     found = answered(papers.paper_recipes("2305.18290"))["recipes"]
     assert any("learning_rate 1e-6" in each["recipe"] for each in found)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.literature.canonical_papers import LORA
 from tests.toys.toy_desk import ToyDesk, toy_desk
 from tests.toys.toy_study import RECIPE, FinishedStudy, recipe_that_also
 
@@ -102,6 +103,18 @@ def test_an_agent_goes_from_fields_to_a_finished_study(hands: Hands) -> None:
     assert ended["test"]["best"][0] > ended["test"]["few_shot_base"][0]
     report = hands("study_report", study)
     assert Path(report["report"]).is_file() and report["verdict"]["outcome"] == "promoted"
+
+
+def test_a_hypothesis_cites_only_papers_that_were_read(hands: Hands) -> None:
+    study = hands("study_import", "study")["study"]
+    idea = (study, "Low rank is enough to learn it.", "a paper says so", {}, "", ["arXiv:2106.09685v2", "t1"])
+    with pytest.raises(UsageError, match="was not read in this lab") as refused:
+        hands("study_propose", *idea)
+    assert "paper_read" in str(refused.value.cure)
+    hands.desk.library.keep(LORA, None, "for its rank")
+    hands("study_propose", *idea)
+    (trial,) = hands.desk.ledger.study_view(study).trials
+    assert trial.hypothesis.sources == (f"arxiv:2106.09685 {LORA.title}", "t1")
 
 
 def test_a_study_outlives_the_process_that_started_it(hands: Hands) -> None:

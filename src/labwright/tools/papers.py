@@ -7,6 +7,7 @@ approve, so the research sub-agent may do it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic_ai.toolsets import FunctionToolset
@@ -14,6 +15,7 @@ from pydantic_ai.toolsets import FunctionToolset
 from labwright.contracts.errors import NotFoundError
 from labwright.contracts.literature import Citation, Direction, Failure, Found, Paper, Query, Unapplied
 from labwright.literature import ids
+from labwright.literature.graph import survey
 from labwright.literature.reader import outline
 from labwright.literature.reader import page as page_of
 from labwright.literature.recipes import RuleExtractor, describe, read_recipes
@@ -25,6 +27,7 @@ from labwright.tools.family import Family
 _ABSTRACT = 280
 _CONTEXT = 240
 _PAGE = 6000
+_BEST = 5  # of a graph's ranking: what to read next is what was asked for
 
 DESCRIPTION = "papers: search, read sections, citations, recipes with quotes, linked models and datasets, the library"
 INSTRUCTIONS = (
@@ -48,6 +51,7 @@ def family(desk: Desk) -> Family:
         do.paper_resources,
         do.papers_passages,
         do.paper_recipes,
+        do.papers_graph,
     )
     tools = [declare(tool, effects=("read",)) for tool in reading]
     tools.append(declare(do.paper_note, effects=("write",)))
@@ -192,6 +196,31 @@ class PaperTools:
             for r in found.recipes
         )
         return page("recipes", lines, skip=skip, paper=read.paper.id, remarks=list(found.remarks))
+
+    def papers_graph(self, papers: list[str], depth: int = 2, requests: int = 30, skip: int = 0) -> str:
+        """What to read next around some papers and why, from their citation graph. About a second a request.
+
+        Args:
+            papers: arXiv ids, DOIs or URLs to begin with
+            depth: how many citations away
+            requests: at most so many questions to the services
+            skip: for the next page
+        """
+        wanted = [ids.parse(paper) for paper in papers]
+        desk, year = self._desk, datetime.now(UTC).year
+        found = survey(desk.literature, desk.library, wanted, year=year, depth=depth, requests=requests)
+        best = [found.paper(each) for each in found.ranks[:_BEST]]
+        head = {
+            "papers": len(found.graph.papers),
+            "best": [f"{paper.id} {clipped(paper.title, 60)}" for paper in best],
+            "missing": [clipped(remark, 160) for remark in found.remarks],
+        }
+        following = ((each, found.paper(each.rank)) for each in found.suggestions)
+        lines = (
+            {"id": paper.id, "title": clipped(paper.title, 120), "kind": each.kind, "why": clipped(each.why, _ABSTRACT)}
+            for each, paper in following
+        )
+        return page("read_next", lines, skip=skip, **head)
 
     def paper_note(self, paper: str, text: str) -> str:
         """Remember something about a paper of the library.

@@ -19,6 +19,7 @@ from labwright.contracts.effects import Cost
 from labwright.contracts.errors import LabwrightError, UsageError
 from labwright.contracts.research import BASE, Evaluation, Hypothesis, StudyState
 from labwright.contracts.views import StudyView
+from labwright.literature import ids
 from labwright.study import detached, standing
 from labwright.study.drafting import Draft, write_draft
 from labwright.study.engine import STOP_FILE
@@ -178,9 +179,10 @@ class StudyTools:
             because: why it is believed
             change: {"learning_rate": 0.001}, {"data": "clean"}, {"max_steps": 72}; null takes a parameter away
             parent: trial
-            sources: papers, trials, alerts
+            sources: papers that were read (arxiv:2305.18290), trials, alerts
         """
-        idea = Idea(Hypothesis(hypothesis, because, tuple(sources or ())), change, parent)
+        cited = tuple(self._cited(source) for source in sources or ())
+        idea = Idea(Hypothesis(hypothesis, because, cited), change, parent)
         return self._proposed(study, propose(self._ledger, study, idea).id)
 
     def study_propose_script(
@@ -325,6 +327,17 @@ class StudyTools:
         document = made.document()
         told = {name: document[name] for name in ("verdict", "dev", "test", "difference", "best_model", "boundary")}
         return answer({"study": study, **told, "report": str(made.page), "markdown": str(made.markdown)})
+
+    def _cited(self, source: str) -> str:
+        """A source as the record shows it: a paper has to be in the library, so that nobody cites from memory."""
+        try:
+            wanted = ids.parse(source)
+        except UsageError:
+            return source  # a trial, an alert, a sentence
+        entry = self._desk.library.entry(wanted)
+        if entry is None:
+            raise UsageError("this paper was not read in this lab", where=source, cure="read it first: paper_read")
+        return f"{entry.paper.id} {clipped(entry.paper.title, 100)}"
 
     # -- what a call costs, and what an approval shows -----------------------------------------------------------------
 
