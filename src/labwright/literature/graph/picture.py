@@ -66,13 +66,13 @@ def picture(survey: Survey, most: int = MOST) -> str:
         counted=_counted(survey, len(shown)),
         remarks=[_clipped(remark, _WHY) for remark in survey.remarks],
         data=_embedded(_data(survey, shown, places, whys)),
-        style=Markup(style),  # noqa: S704 - a file of this package
-        script=Markup(script),  # noqa: S704
+        style=Markup(style),
+        script=Markup(script),
         style_hash=_hash(style),
         script_hash=_hash(script),
         version=__version__,
     )
-    return page.strip() + "\n"
+    return page.strip().encode("utf-8", "replace").decode() + "\n"  # half a character of UTF-16 is no text
 
 
 def _shown(survey: Survey, most: int) -> list[Rank]:
@@ -90,7 +90,7 @@ def _counted(survey: Survey, shown: int) -> str:
     graph = survey.graph
     papers = f"{len(graph.papers):,} papers" if len(graph.papers) != 1 else "1 paper"
     of = f"the {shown:,} best of {papers}" if shown < len(graph.papers) else papers
-    return f"{of}, {len(graph.edges):,} citations among them"
+    return f"{of} · {len(graph.edges):,} citations among them"
 
 
 def _row(survey: Survey, each: Rank, number: int, why: str) -> _Row:
@@ -192,4 +192,4 @@ def _embedded(data: object) -> Markup:
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     for sign in "<>&\u2028\u2029":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return Markup(text.encode("utf-8", "replace").decode())  # noqa: S704 - no sign of markup is left
+    return Markup(text)

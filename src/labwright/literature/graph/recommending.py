@@ -30,7 +30,7 @@ class Suggestion:
 def recommend(
     graph: Graph,
     ranks: Iterable[Rank],
-    read: Callable[[Paper], bool] = lambda paper: False,
+    read: Callable[[Paper], bool] = lambda _: False,
     *,
     recipes: Mapping[str, int] | None = None,
     limit: int = _MOST,

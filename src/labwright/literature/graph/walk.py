@@ -45,7 +45,7 @@ def walk(
     depth: int = DEPTH,
     requests: int = REQUESTS,
     per_paper: int = _KEPT,
-    told: Callable[[Step], None] = lambda step: None,
+    told: Callable[[Step], None] = lambda _: None,
 ) -> Graph:
     """Follow references and citations breadth-first.
 
@@ -165,7 +165,6 @@ class _Walk:
         ]
         if not open_:
             return None
-        worth = self._worth() if distance else Counter[int]()
         best = max(open_, key=lambda n: (self._worth(n) if distance else 0.0, -n))
         return best, next(direction for direction in Direction if (best, direction) not in asked)
 

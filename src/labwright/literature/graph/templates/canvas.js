@@ -56,7 +56,7 @@ class Timeline {
 
   move(dx, dy) {
     // Never so far that nothing is left to see.
-    const hold = (at, size, view) => size * this.k <= view ? Math.min(Math.max(at, 0), view - size * this.k) : Math.min(view * 0.3, Math.max(view * 0.7 - size * this.k, at));
+    const hold = (at, size, view) => Math.min(view * 0.7, Math.max(view * 0.3 - size * this.k, at));
     this.x = hold(this.x + dx, this.size.w, this.width);
     this.y = hold(this.y + dy, this.size.h, this.height);
     this.draw();
@@ -80,7 +80,7 @@ class Timeline {
     this.chosen = number;
     if (number !== null && show && this.spots) {
       const {x, y} = this.at(number);
-      if (x < 30 || y < 30 || x > this.width - 30 || y > this.height - (this.upright ? this.height * 0.55 : 40)) this.move(this.width / 2 - x, this.height * (this.upright ? 0.22 : 0.5) - y);
+      if (x < 30 || y < 30 || x > this.width - 30 || y > this.height - (this.upright ? this.height * 0.8 : 40)) this.move(this.width / 2 - x, this.height * (this.upright ? 0.12 : 0.5) - y);
     }
     this.draw();
   }
@@ -197,8 +197,10 @@ class Timeline {
       pen.stroke();
       pen.globalAlpha = 1;
     };
-    const crowd = Math.min(1, 400 / (this.links.length + 1));
-    all((link) => this.fitting === null || (this.fits(link[0]) && this.fits(link[1])), colours.link, focus === null ? 0.1 + 0.2 * crowd : 0.05, 0.8);
+    // Of many only those that tell something, or belong to what the graph began with: all of them are a grey cloud.
+    const few = this.links.length < 300, begun = (link) => this.papers[link[0]].begin || this.papers[link[1]].begin;
+    const shown = (link) => (few || link[2] || begun(link)) && this.fits(link[0]) && this.fits(link[1]);
+    all(shown, colours.link, focus === null ? (few ? 0.3 : 0.18) : 0.06, this.upright ? 0.5 : 0.8);
     if (focus !== null) {
       all((link) => link[0] === focus, colours.cites, 0.75, 1.5);
       all((link) => link[1] === focus, colours.cited, 0.75, 1.5);
@@ -229,7 +231,7 @@ class Timeline {
     for (const number of wanted) {
       const {x, y, r} = spots[number], text = this.papers[number].label, w = pen.measureText(text).width;
       const sides = [x + r + 4, x - r - 4 - w];
-      const left = sides.find((l) => l > 2 && l + w < this.width - 2 && !taken.some((b) => l < b.r && l + w > b.l && y - 8 < b.b && y + 8 > b.t) && !wanted.some((o) => o !== number && spots[o].x > l - 2 && spots[o].x < l + w + 2 && Math.abs(spots[o].y - y) < 8));
+      const left = sides.find((l) => l > (this.upright ? 46 : 2) && l + w < this.width - 2 && !taken.some((b) => l < b.r && l + w > b.l && y - 8 < b.b && y + 8 > b.t) && !wanted.some((o) => o !== number && spots[o].x > l - 2 && spots[o].x < l + w + 2 && Math.abs(spots[o].y - y) < 8));
       if (left === undefined) continue;
       taken.push({l: left - 3, r: left + w + 3, t: y - 8, b: y + 8});
       Object.assign(pen, {strokeStyle: colours.paper, lineWidth: 3.5, lineJoin: "round", fillStyle: colours.ink});
