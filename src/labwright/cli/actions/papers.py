@@ -248,7 +248,9 @@ def _other_ids(known: PaperIds) -> list[str]:
 def _say_cited(found: Cited, direction: str) -> None:
     of = f" of {found.total}" if found.total is not None and found.total > len(found.citations) else ""
     more = "; more exist, raise --limit" if not found.complete else ""
-    transcript.note(f"{len(found.citations)}{of} {direction} by {found.source}; * is influential{more}")
+    count = len(found.citations)
+    what = direction if count != 1 or of else direction.removesuffix("s")
+    transcript.note(f"{count}{of} {what} by {found.source}; * is influential{more}")
     _say_gaps(found.failures, ())
 
 
