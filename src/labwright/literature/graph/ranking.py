@@ -19,7 +19,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
 
 from labwright.literature.graph.gathering import tells
 from labwright.literature.graph.graph import Edge, Graph
@@ -77,12 +76,13 @@ def pagerank(graph: Graph) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         outgoing[edge.citing] += 1
     cited = np.array([edge.cited for edge in graph.edges], dtype=np.intp)
     citing = np.array([edge.citing for edge in graph.edges], dtype=np.intp)
-    follow = sparse.csr_array((1 / outgoing[citing], (cited, citing)), shape=(count, count))
+    part = 1 / outgoing[citing]  # of a reader of the citing paper who goes on along this edge
     ends = outgoing == 0
     share = np.full(count, 1 / count)
     for _ in range(_MOST_ROUNDS):
+        followed = np.bincount(cited, part * share[citing], minlength=count)
         # From a paper whose references are not here the reader goes anywhere.
-        after = (1 - _DAMPING) / count + _DAMPING * (follow @ share + share[ends].sum() / count)
+        after = (1 - _DAMPING) / count + _DAMPING * (followed + share[ends].sum() / count)
         moved = float(np.abs(after - share).sum())
         share = after
         if moved < _CLOSE:

@@ -5,7 +5,7 @@ text from wherever it can be had and makes a `Document` of it; `page` and `find`
 their ids.
 """
 
-from labwright.literature.reader.pdf import Limits
+from labwright.literature.reader.prints import Limits
 from labwright.literature.reader.reader import Reader
 from labwright.literature.reader.resolving import Resolved, resolve
 from labwright.literature.reader.sections import Excerpt, find, heading, outline, page, whole, within

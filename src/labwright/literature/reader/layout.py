@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from labwright.contracts.literature import Document, PaperIds, Reference, Section
 from labwright.literature.reader.bibliography import entries
-from labwright.literature.reader.pdf import Line, Print
+from labwright.literature.reader.prints import Line, Print
 
 _NUMERIC = re.compile(r"(\d{1,2}(?:\.\d{1,2}){0,3})\.?:?\s+(\S.*)")
 _LETTER = re.compile(r"(?:Appendix\s+)?([A-Z](?:\.\d{1,2}){0,3})[.:]?\s+(\S.*)")

@@ -22,6 +22,7 @@ from pypdf.errors import DependencyError, FileNotDecryptedError, PyPdfError
 from pypdf.generic import DictionaryObject
 
 from labwright.contracts.errors import UsageError
+from labwright.literature.reader.prints import Limits, Line, Print, check_size
 
 BROKEN = (
     # pypdf: "broken PDF files might cause other exceptions". These are the ones that a file's content can cause.
@@ -42,36 +43,6 @@ _UNWANTED = {**_LIGATURES, **dict.fromkeys([0, 0xAD, 0x200B, 0xFEFF, 0xFFFE, *ra
 _BOLD = re.compile(r"bold|black|heavy|cmbx|cmb\d|-medi|semibold|demi", re.IGNORECASE)
 _STAMP = re.compile(r"arXiv:\S{7,20}\s+\[[\w.\-]+\]\s+\d{1,2} \w{3} \d{4}")
 _EDGE = 2  # lines at the top and at the bottom of a page where running heads stand
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much of a PDF is read at most."""
-
-    most_bytes: int = 60_000_000
-    pages: int = 400
-    page_bytes: int = 4_000_000  # of one page's drawing instructions: a plot of a million points holds no text
-    seconds: float = 120.0
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A printed line."""
-
-    text: str
-    page: int  # from 0
-    x: float = 0.0  # of its left end, in points
-    size: float = 0.0  # of most of its type, in points; 0 where unknown
-    bold: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Print:
-    """What could be read of a PDF."""
-
-    lines: tuple[Line, ...]
-    title: str  # as the file's own metadata give it
-    remarks: tuple[str, ...]
 
 
 def printed(data: bytes, where: str, limits: Limits) -> Print:
@@ -105,13 +76,6 @@ def _check_letters(lines: Sequence[Line], where: str) -> None:
     if signs > 0.2 * kinds.total():
         what = "the PDF's fonts do not say which letters they show: its text is unreadable signs"
         raise UsageError(what, where=where, cure="run it through OCR first (such as `ocrmypdf --force-ocr`)")
-
-
-def check_size(size: int, where: str, limits: Limits) -> None:
-    """Raises UsageError where a PDF of so many bytes is not read."""
-    if size > limits.most_bytes:
-        what = f"the PDF has {size / 1e6:.1f} MB, more than the {limits.most_bytes / 1e6:.1f} MB that are read"
-        raise UsageError(what, where=where, cure="give a smaller version, for example without its figures")
 
 
 def _check_bytes(data: bytes, where: str, limits: Limits) -> None:

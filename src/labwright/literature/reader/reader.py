@@ -10,8 +10,8 @@ from urllib.parse import quote, urlsplit
 from labwright.contracts.errors import LabwrightError, NotFoundError, ServiceError, UsageError
 from labwright.contracts.http import Fetcher, Page, Service
 from labwright.contracts.literature import Document, Paper, PaperIds
-from labwright.literature.reader import latexml, layout, markdown
-from labwright.literature.reader.pdf import Limits, check_size, printed
+from labwright.literature.reader import layout, markdown
+from labwright.literature.reader.prints import Limits, check_size
 
 _MOST_HTML = 48_000_000
 
@@ -78,14 +78,14 @@ class Reader:
         Raises UsageError: no such file, no PDF, encrypted, damaged, without text (scanned), or too large.
         """
         if isinstance(source, bytes):
-            return layout.document(printed(source, "the PDF", self._limits), ids or PaperIds())
+            return self._printed(source, "the PDF", ids or PaperIds())
         try:
             check_size(source.stat().st_size, str(source), self._limits)
             data = source.read_bytes()
         except OSError as error:
             what = f"the file cannot be read: {error.strerror or error}"
             raise UsageError(what, where=str(source), cure="check the path") from error
-        return layout.document(printed(data, str(source), self._limits), ids or PaperIds())
+        return self._printed(data, str(source), ids or PaperIds())
 
     def _attempts(self, paper: Paper) -> Iterator[_Attempt]:
         """The places to ask, best first."""
@@ -103,6 +103,8 @@ class Reader:
             yield _Attempt("pdf", lambda: self._pdf(service, paper.pdf_url, ids))
 
     def _html(self, service: Service, path: str, ids: PaperIds, origin: str) -> Document:
+        from labwright.literature.reader import latexml  # noqa: PLC0415 - selectolax, heavy, once there is a page
+
         page = self._fetcher.get(service, path, most_bytes=_MOST_HTML, accept=latexml.check)
         return latexml.document(page, ids, origin)
 
@@ -113,7 +115,12 @@ class Reader:
         if not path.startswith(("/", "https://", "http://")):
             raise ServiceError("the address of its PDF is none of the web", where=path[:200])
         page = self._fetcher.get(service, path, most_bytes=self._limits.most_bytes, accept=_check_pdf)
-        return layout.document(printed(page.body, page.url, self._limits), ids)
+        return self._printed(page.body, page.url, ids)
+
+    def _printed(self, data: bytes, where: str, ids: PaperIds) -> Document:
+        from labwright.literature.reader import pdf  # noqa: PLC0415 - pypdf, heavy, once there is a PDF
+
+        return layout.document(pdf.printed(data, where, self._limits), ids)
 
 
 def _check_pdf(page: Page) -> None:
