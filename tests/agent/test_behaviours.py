@@ -13,7 +13,7 @@
 11  session reaper                below: nothing of a session lives outside the ledger; one process at a time
 12  redaction before disk         capabilities/test_results.py; ../guard/test_secrets.py
 13  control plane fails closed    below: keys are in no repr (the web's own routes come with the web)
-14  dataset uploads               come with the web
+14  dataset uploads               ../data/test_intake.py: size first, safe names, private, errors that tell no paths
 15  model parameters              models/test_local_servers.py (/v1, no token for local servers); below: a model that
                                   cannot be used leaves the session as it was
 """

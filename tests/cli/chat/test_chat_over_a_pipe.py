@@ -45,6 +45,25 @@ def test_each_line_is_a_turn_and_nothing_but_answers_is_printed_on_stdout(pipe: 
         assert ledger.session_view(session.id).said == ("hi", "and you?")
 
 
+def test_a_dataset_is_attached_and_the_next_message_names_it(pipe: Pipe, tmp_path: Path) -> None:
+    (tmp_path / "pairs.jsonl").write_text('{"prompt": "1", "completion": "2"}\n')
+    (tmp_path / "bad.jsonl").write_text('{"prompt": \n')
+    done = pipe("/attach pairs.jsonl\n/attach bad.jsonl\nlook at it\n", text("seen"))
+    assert done.stdout.endswith("seen\n") and "bad.jsonl" in done.stdout, done.stderr
+    with Ledger.open(f"sqlite:///{tmp_path / 'home' / 'lab.db'}") as ledger:
+        (session,) = ledger.sessions()
+        assert ledger.session_view(session.id).said == ("Attached: attached/pairs.jsonl, 1 row. look at it",)
+    assert sorted(path.name for path in (tmp_path / "attached").iterdir()) == ["pairs.jsonl"]
+
+
+def test_a_run_takes_attachments_and_refuses_one_that_is_no_data(pipe: Pipe, tmp_path: Path) -> None:
+    (tmp_path / "pairs.csv").write_text("prompt,completion\n1,2\n")
+    run = ("run", "look", "-m", "local:stub", "--attach")
+    assert pipe("", text("seen"), words=(*run, "pairs.csv")).stdout == "seen\n"
+    refused = pipe("", text("seen"), words=(*run, "notes.exe"))
+    assert refused.returncode == 2 and "notes.exe" in refused.stderr
+
+
 def test_what_needs_a_person_waits_and_the_exit_code_says_so(pipe: Pipe) -> None:
     ask = call("run_command", {"command": "echo hello"})
     done = pipe("do it\n", ask, LABWRIGHT_SANDBOX="off")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from labwright.cli import transcript
 from labwright.cli.edge import print_json, say
 from labwright.contracts.errors import UsageError
 from labwright.contracts.sessions import ApproveMode, SessionBudget, SessionView
+from labwright.data.intake import TakenIn, take_in
 
 _MODES: tuple[ApproveMode, ...] = ("ask", "auto", "never")
 
@@ -31,6 +33,7 @@ def run(
     budget_tokens: int | None,
     max_steps: int | None,
     workspace: Path | None,
+    attach: Sequence[Path],
     json: bool,
 ) -> int:
     """Open a session and work in it until it is done, waits, or may not go on."""
@@ -44,9 +47,9 @@ def run(
         tokens=budget_tokens,
         steps=max_steps,
     )
-    session_id = open_session(
-        lab, prompt, model=chosen, workspace=workspace or Path.cwd(), approve=mode_of(approve), budget=budget
-    )
+    place = workspace or Path.cwd()
+    prompt = "\n".join([prompt, *(said_of(take_in(file, attachments(place))) for file in attach)])
+    session_id = open_session(lab, prompt, model=chosen, workspace=place, approve=mode_of(approve), budget=budget)
     return work(lab, session_id, prompt, None, json)
 
 
@@ -83,6 +86,16 @@ async def interruptible(session: Session, text: str | None, lines: Any, *, strea
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
+
+
+def attachments(workspace: Path) -> Path:
+    """Where a workspace keeps what a person attached."""
+    return workspace / "attached"
+
+
+def said_of(taken: TakenIn) -> str:
+    """An attachment in words for the agent."""
+    return f"Attached: {taken.path.parent.name}/{taken.path.name}, {taken.rows} row{'' if taken.rows == 1 else 's'}. "
 
 
 def mode_of(name: str) -> ApproveMode:

@@ -7,6 +7,7 @@ import getpass
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, get_args
 
 from pydantic_ai.settings import ThinkingEffort
@@ -16,7 +17,7 @@ from rich.text import Text
 
 from labwright.agent.models import ModelAccess, Offer, available
 from labwright.assemble import Lab
-from labwright.cli.actions.intern import mode_of
+from labwright.cli.actions.intern import attachments, mode_of, said_of
 from labwright.cli.chat import studies, words
 from labwright.cli.chat.seat import Seat
 from labwright.cli.screen import screen
@@ -25,6 +26,7 @@ from labwright.contracts.errors import LabwrightError, UsageError
 from labwright.contracts.research import Run, RunState
 from labwright.contracts.sessions import Approval, ApproveMode, SessionBudget, SessionView
 from labwright.contracts.views import StudyView
+from labwright.data.intake import take_in
 from labwright.guard.approvals import Approvals
 from labwright.study.report import numbers
 
@@ -299,6 +301,15 @@ def _list_sessions(chat: Chat) -> None:
     chat.tell("/resume ID goes on with one", "dim")
 
 
+async def _attach(chat: Chat, rest: str) -> None:
+    if not rest:
+        raise UsageError("there is nothing to attach", cure="/attach FILE: a dataset of up to 100 MB")
+    given = Path(rest.strip("'\"")).expanduser()
+    taken = await asyncio.to_thread(take_in, given, attachments(chat.seat.workspace))
+    chat.tell(f"{said_of(taken)}The next message names it.")
+    chat.draft(said_of(taken))
+
+
 async def _study(chat: Chat, rest: str) -> None:
     known = _studies(chat)
     if not rest and not known:
@@ -349,6 +360,7 @@ COMMANDS: Mapping[str, Command] = {
     "/undo": Command("", "take the last turn out of the conversation", _undo),
     "/new": Command("", "begin a new session", _new),
     "/resume": Command("[ID]", "list the sessions, or go on with one", _resume),
+    "/attach": Command("FILE", "give the agent a dataset: copied into its workspace", _attach),
     "/study": Command("[ID]", "how a study stands", _study),
     "/jobs": Command("[STUDY]", "training runs", _jobs),
     "/quit": Command("", "leave", _quit),

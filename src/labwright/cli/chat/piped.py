@@ -42,6 +42,8 @@ class Piped(Talk):
 
     async def turn(self, text: str | None) -> Outcome | None:
         """One turn; its answer when it is over."""
+        if text is not None:  # after what a command put on the next prompt
+            text, self._draft = self._draft + text, ""
         session = self.seat.session if text is None else await self.seat.take(text)
         if session is None:
             return None

@@ -30,6 +30,9 @@ def run(
     workspace: Annotated[
         Path | None, typer.Option("--workspace", metavar="DIR", help="where it works; default: here")
     ] = None,
+    attach: Annotated[
+        list[Path] | None, typer.Option("--attach", metavar="FILE", help="a dataset to work with; may be repeated")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Give the intern a goal and let it work.
@@ -48,6 +51,7 @@ def run(
         budget_tokens,
         max_steps,
         workspace,
+        attach or [],
         json=json,
     )
 
