@@ -5,11 +5,15 @@ Beside `assemble.py`, since only what reads needs an HTTP client. Nothing is fet
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from labwright.assemble import Lab
+from labwright.contracts.errors import NotFoundError
+from labwright.contracts.literature import Query
 from labwright.documentation import Environment, InstalledDocs, WebDocs
 from labwright.http import Http, services
 from labwright.literature import Literature, Sources
@@ -18,6 +22,10 @@ from labwright.literature.reader import Reader
 from labwright.literature.sources import ArxivSource, HuggingFaceSource, OpenAlexSource, SemanticScholarSource
 from labwright.repositories import Code, GitHub, HubFiles, LocalCheckouts
 
+if TYPE_CHECKING:
+    from labwright.data.sources import HubAccess, Table
+
+_PAPERS_WITH_DATA = 10
 _HF_TOKEN = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 _GITHUB_TOKEN = ("GITHUB_TOKEN", "GH_TOKEN")
 _S2_KEY = ("S2_API_KEY", "SEMANTIC_SCHOLAR_API_KEY")
@@ -98,6 +106,29 @@ class ReadingRoom:
     def web_docs(self) -> WebDocs:
         """Documentation on the web."""
         return WebDocs(self.http, self.hub, services.web())
+
+    @property
+    def hub_access(self) -> HubAccess:
+        """Datasets on the Hub."""
+        from labwright.data.sources import HubAccess  # noqa: PLC0415 - DuckDB, heavy, once data is looked at
+
+        return HubAccess(self.http, self.hub, self.viewer)
+
+    def table(self, src: str, split: str | None = None) -> Table:
+        """The data that a person means: see `data.sources.open_source`, which also raises."""
+        from labwright.data.sources import open_source  # noqa: PLC0415 - as above
+
+        return open_source(src, split=split, hub=self.hub_access)
+
+    def datasets_of_papers(self, query: str) -> Sequence[tuple[str, str]]:
+        """Datasets that the papers for a query are linked with: each dataset's id with the paper's."""
+        papers = self.literature.search(Query(query, limit=_PAPERS_WITH_DATA), ("hf",)).papers
+        found: list[tuple[str, str]] = []
+        for paper in papers:
+            with suppress(NotFoundError):
+                linked = self.daily.resources(paper.ids, _PAPERS_WITH_DATA)
+                found += [(resource.id, paper.id) for resource in linked if resource.kind == "dataset"]
+        return found
 
     @cached_property
     def github(self) -> GitHub:

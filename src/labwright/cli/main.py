@@ -10,6 +10,7 @@ import typer
 
 from labwright.cli.commands import code, intern, scoring
 from labwright.cli.commands.act import act
+from labwright.cli.commands.data import data
 from labwright.cli.commands.papers import papers
 from labwright.cli.commands.sessions import approvals, sessions
 from labwright.cli.commands.studies import study
@@ -38,7 +39,7 @@ def root(
         typer.echo(context.get_help())
 
 
-for group in (study, sessions, approvals, papers, code.code):
+for group in (study, sessions, approvals, papers, data, code.code):
     app.add_typer(group)
 scoring.add_to(app)
 intern.add_to(app)
