@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import count
@@ -19,7 +20,7 @@ from labwright.contracts.researchers import Researcher
 from labwright.contracts.specs import StudySpec
 from labwright.ledger import Ledger
 from labwright.models import resolve
-from labwright.referee import WORKER_SCRIPT
+from labwright.referee import usual_worker
 from labwright.referee.client import RefereeClient
 from labwright.referee.protocol import Opening
 from labwright.study.autopilot import Autopilot
@@ -94,12 +95,17 @@ class Lab:
 
     def referee(self) -> RefereeClient:
         """A client of the referee; its process starts when it is first asked something."""
+        process = ProcessBackend(self.home, self.sandbox, cpu_slots=self.settings.cpu_slots)
+        judge = self.settings.judge_model
         opening = Opening(
             home=str(self.home),
             ledger_url=self.settings.database_url,
             sandbox=self.settings.sandbox,
-            worker=str(self.settings.generation_worker or WORKER_SCRIPT),
+            worker=str(self.settings.generation_worker or usual_worker(gpus=bool(process.gpus))),
             environment=self._environment(),
+            judge_model=judge or "",
+            judge=(sys.executable, "-m", "labwright.agent.judging") if judge else (),
+            judge_environment=self.settings.process_environment if judge else {},
         )
         return RefereeClient(opening)
 

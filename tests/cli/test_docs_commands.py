@@ -9,12 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.servers.replay import ReplayServer, reply
 
 BAD = "from rich.console import Console, Consol\nConsole(widht=3)\n"
 
 
-def labwright(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "LABWRIGHT_HOME": str(home), "LABWRIGHT_OFFLINE": "1"}
+def labwright(home: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "LABWRIGHT_HOME": str(home), "LABWRIGHT_OFFLINE": "1", **more}
     command = [sys.executable, "-m", "labwright", *words]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
 
@@ -23,6 +24,24 @@ def test_a_symbol_comes_with_its_signature_and_its_source(tmp_path: Path) -> Non
     done = labwright(tmp_path, "docs", "httpx.Client.get", "--source")
     assert done.returncode == 0, done.stderr
     assert "httpx._client.Client.get" in done.stdout and "def get(" in done.stdout
+
+
+def test_where_nothing_installed_answers_the_webs_documentation_does(tmp_path: Path) -> None:
+    guide = "# Wombats\n\n## Burrowing\n\nWombats burrow qqzz.\n"
+    markdown = {"Content-Type": "text/markdown; charset=utf-8"}
+    routes = {
+        "/docs/wombat/llms.txt": reply(200, "- [Wombats](/docs/wombat/burrow.md): burrowing\n", markdown),
+        "/docs/wombat/burrow.md": reply(200, guide, markdown),
+    }
+    with ReplayServer(routes) as hub:
+        at = {"HF_ENDPOINT": hub.url, "LABWRIGHT_OFFLINE": "0"}
+        for query in ("qqzz burrow", "Burrowing"):
+            done = labwright(tmp_path, "docs", query, "--package", "wombat", **at)
+            assert done.returncode == 0 and f"{hub.url}/docs/wombat/burrow.md" in done.stdout, done.stderr
+            assert "the web's of wombat" in done.stderr
+        unknown = labwright(tmp_path, "docs", "zzzz.yyyy", **at)
+    assert unknown.returncode == 2 and "nothing of that name is installed: zzzz.yyyy" in unknown.stderr
+    assert "Hugging Face has no documentation of 'zzzz'" in unknown.stderr
 
 
 def test_a_script_with_mistakes_ends_with_1_and_names_each_with_its_cure(tmp_path: Path) -> None:

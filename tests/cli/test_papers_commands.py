@@ -87,6 +87,24 @@ def test_a_graph_is_ranked_drawn_and_walked_again_offline(services: PublicServic
     assert refused.returncode == 2 and "there is no such directory" in refused.stderr
 
 
+def test_references_are_listed_offline_from_what_was_read(services: PublicServices, home: Path) -> None:
+    assert labwright(services, home, "papers", "read", "2305.18290", "--section", "references").returncode == 0
+    asked = [len(server.requests) for server in services.every]
+    done = labwright(services, home, "papers", "refs", "2305.18290", "--limit", "7", "--offline")
+    assert done.returncode == 0 and "arxiv:2106.09685" in done.stdout, done.stderr
+    assert "s2 did not answer" in done.stderr and "by library" in done.stderr and "?fields=" not in done.stderr
+    assert [len(server.requests) for server in services.every] == asked
+
+
+def test_passages_come_from_the_library_too(services: PublicServices, home: Path) -> None:
+    labwright(services, home, "papers", "read", "2305.18290")
+    words = ("papers", "passages", "learning rate", "--source", "library", "--offline")
+    found = document(services, home, *words)
+    assert "learning rate of 1e-6" in found["snippets"][0]["text"]
+    assert found["snippets"][0]["section"] == "2 Training"
+    assert labwright(services, home, *words).stdout.startswith("arxiv:2305.18290")
+
+
 def test_citations_and_resources_are_listed(services: PublicServices, home: Path) -> None:
     cites = document(services, home, "papers", "cites", "2106.09685")
     assert cites["source"] == "s2" and cites["citations"]
@@ -121,6 +139,10 @@ def test_a_pdf_of_ones_own_is_found_and_noted(services: PublicServices, home: Pa
         (("papers", "add", "no-such.pdf"), 2, "no-such.pdf"),
         (("code", "repos", "x", "--sort", "size"), 2, "not sorted by 'size'"),
         (("code", "read", "github:org/tool:examples/dop.py"), 1, "examples/dpo.py"),
+        (("code", "read", "no-such-script.py"), 2, "there is no such file"),
+        (("code", "read", "."), 2, "this is a directory"),
+        (("docs", " "), 2, "nothing to look for"),
+        (("docs", "packing", "--web", "--package", "nosuch"), 1, "no documentation of 'nosuch'"),
     ],
 )
 def test_mistakes_are_named_with_their_cure(

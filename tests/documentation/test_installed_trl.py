@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.documentation.packages import problems
 
+from labwright.contracts.errors import UsageError
 from labwright.documentation import InstalledDocs
 
 pytestmark = pytest.mark.skipif(find_spec("trl") is None, reason="needs the train extra")
@@ -48,6 +49,13 @@ def test_what_models_remember_of_older_versions_is_found(docs: InstalledDocs, sc
     found = problems(docs, script)
     assert len(found) == 1
     assert expected in found[0]
+
+
+def test_an_argument_that_a_class_no_longer_takes_is_answered_with_the_one_it_takes(docs: InstalledDocs) -> None:
+    with pytest.raises(UsageError) as raised:
+        docs.lookup("SFTConfig.max_seq_length")
+    assert raised.value.what.startswith("`trl.SFTConfig` takes no argument `max_seq_length`")
+    assert raised.value.cure == "did you mean `max_length`?"
 
 
 def test_a_right_script_has_no_problems(docs: InstalledDocs) -> None:

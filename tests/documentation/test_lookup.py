@@ -67,6 +67,17 @@ def test_a_module_lists_what_it_offers(docs: InstalledDocs) -> None:
     assert {"Plain", "helper", "sink"} <= {member.name for member in doc.members}
 
 
+def test_what_a_package_imports_is_listed_as_what_it_is(tmp_path: Path) -> None:
+    files = {
+        "offers/__init__.py": "from offers.inner import Thing, make\nLIMIT = 3\n",
+        "offers/inner.py": 'class Thing:\n    """A thing."""\n\ndef make():\n    """Makes one."""\n',
+    }
+    offers = InstalledDocs(site(tmp_path, files), packages=("offers",)).lookup("offers")
+    kinds = {member.name: (member.kind.value, member.summary) for member in offers.members}
+    assert kinds["Thing"] == ("class", "A thing.") and kinds["make"] == ("function", "Makes one.")
+    assert kinds["LIMIT"] == ("value", "")
+
+
 def test_a_deprecated_function_says_so(docs: InstalledDocs) -> None:
     assert docs.lookup("toy.old_helper").deprecated == "old_helper is deprecated, use helper"
 
@@ -82,6 +93,7 @@ def test_a_signature_that_a_decorator_may_change_is_marked(docs: InstalledDocs) 
         ("toy.Trainr", "`toy 2.0` has no `Trainr`", "did you mean `Trainer`?"),
         ("toy.Moved", "`toy 2.0` has no `Moved`", "there is `toy.nested.Moved`"),
         ("toy.Trainer.trian", "`toy.Trainer` has no `trian`", "did you mean `train`?"),
+        ("Config.max_lenght", "`toy.Config` has no `max_lenght`", "did you mean `max_length`?"),
         ("Trainerr", "nothing of that name is installed: Trainerr", "did you mean `Trainer`?"),
         ("two words", "'two words' is no name of Python", "ask for one such as trl.SFTConfig, or search"),
         ("math.sqrt", "nothing is known of `math.sqrt`: it is compiled", "run `help(math.sqrt)` in a Python"),
@@ -103,6 +115,8 @@ def test_a_rendered_description_names_all_arguments_and_what_is_deprecated(docs:
     assert "- `max_length: int = 1024`: Longest sequence." in text
     assert "**deprecated:** `old_length` is deprecated" in text
     assert text.count("Longest sequence.") == 1
+    argument = rendering.described(docs.lookup("Config.max_length"))
+    assert "- `max_length: int = 1024`: Longest sequence." in argument and "max_length(" not in argument
     only = rendering.described(docs.lookup("toy.Config"), arguments=("beta", "gamma"))
     assert "- `beta: float = 0.1`" in only
     assert "It takes no argument `gamma`." in only

@@ -32,6 +32,8 @@ from labwright.contracts.literature import (
     Paper,
     PaperIds,
     Query,
+    Reading,
+    Reference,
     Resource,
     Section,
 )
@@ -320,6 +322,46 @@ def test_references_that_one_source_does_not_have_come_from_the_next() -> None:
     assert "no references" in cited.failures[0].why
 
 
+def test_references_come_from_the_librarys_text_where_no_source_has_them(library: Library) -> None:
+    entries = (
+        Reference("[1]", "J. Schulman et al. PPO.", PPO.ids, PPO.title),
+        Reference("[2]", "E. Hu et al.", PaperIds(), LORA.title),
+        Reference("[3]", "personal communication"),
+    )
+    library.keep(DPO, replace(TEXT, references=entries), "")
+    literature = over(FakeSource(name="s2", fails=OfflineError("offline")), library=library)
+    cited = literature.cited(DPO.ids, Direction.REFERENCES, 5)
+    assert [one.paper.title for one in cited.citations] == [PPO.title, LORA.title]
+    assert (cited.source, cited.total, cited.complete) == ("library", 3, False)
+    assert [failure.source for failure in cited.failures] == ["s2"]
+    with pytest.raises(OfflineError):
+        literature.cited(DPO.ids, Direction.CITATIONS, 5)
+
+
+def test_references_without_ids_get_them_from_the_list_of_a_source_and_are_kept(library: Library) -> None:
+    entries = (
+        Reference("[1]", "J. Schulman. Proximal policy optimization algorithms. 2017.", title=PPO.title.lower()),
+        Reference("[2]", "E. Hu et al. 2021.", LORA.ids, LORA.title, by="link"),
+        Reference("[3]", "A report that nobody lists.", title="A report that nobody lists"),
+    )
+    s2 = FakeSource([DPO, PPO], name="s2", references={DPO.id: [Citation(PPO)]})
+    literature = over(s2, read=lambda _: replace(TEXT, references=entries), library=library)
+    found = literature.resolved(literature.read(DPO.ids))
+    assert [entry.ids.arxiv for entry in found.document.references] == [PPO.ids.arxiv, LORA.ids.arxiv, None]
+    assert [entry.by for entry in found.document.references] == ["title", "link", ""]
+    assert any("1 reference without an id" in remark for remark in found.remarks)
+    assert literature.read(DPO.ids).document == found.document
+    s2.fails = DOWN
+    assert any("it is down" in remark for remark in literature.resolved(literature.read(DPO.ids)).remarks)
+
+
+def test_a_bibliography_whose_entries_all_have_ids_costs_no_question() -> None:
+    s2 = FakeSource([DPO], name="s2")
+    text = replace(TEXT, references=(Reference("[1]", "PPO", PPO.ids),))
+    reading = Reading(DPO, text, from_library=False)
+    assert over(s2).resolved(reading) is reading and s2.asked == []
+
+
 def test_that_nobody_cites_a_paper_is_an_answer() -> None:
     second = FakeSource([DPO], name="openalex")
     cited = over(FakeSource([DPO], name="s2"), second).cited(DPO.ids, Direction.CITATIONS, 5)
@@ -396,6 +438,15 @@ def test_resources_of_several_sources_are_one_list_by_use() -> None:
         ("org/M", 10, 5),
     ]
     assert [failure.source for failure in linked.failures] == ["y"]
+
+
+def test_resources_and_related_papers_are_asked_for_again_under_the_ids_that_others_know() -> None:
+    describes = FakeSource([partly(DPO, ids=PaperIds(doi="10.1/dpo", arxiv="2305.18290"))], name="openalex")
+    bare = partly(DPO, ids=PaperIds(arxiv="2305.18290"))
+    hub = FakeSource([bare, PPO], name="hf", resources={bare.id: [Resource("model", "org/m", "https://x", 1)]})
+    literature = Literature(Sources(papers=(describes,), resources=(hub,), recommenders=(hub,)))
+    assert [one.id for one in literature.resources(PaperIds(doi="10.1/dpo")).resources] == ["org/m"]
+    assert literature.related(PaperIds(doi="10.1/dpo")).papers[0].title == PPO.title
 
 
 def test_without_anybody_who_knows_the_paper_there_are_no_resources() -> None:

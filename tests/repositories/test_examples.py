@@ -105,7 +105,8 @@ def test_with_nothing_to_look_for_or_nowhere_the_error_says_so() -> None:
         door.examples("  ", "fake:org/tool")
     with pytest.raises(NotFoundError):
         door.examples("dpo", "fake:org/absent")
-    assert door.examples("zebra", "fake:org/tool").examples
+    by_place = door.examples("zebra", "fake:org/tool")
+    assert by_place.examples and by_place.remarks[0].startswith("none of them holds zebra")
 
 
 @pytest.fixture

@@ -15,11 +15,11 @@ from labwright.contracts.errors import StorageError
 from labwright.contracts.events import GateChecked
 from labwright.contracts.research import Comparison, Evaluation, GateReport, Hit, Interval, StudyState
 from labwright.contracts.views import BudgetView, Curve, CurvePoint, StudyView
+from labwright.pages.svg import nice_ticks, score_domain
 from labwright.study.report import gather, headline_of, markdown, page, result_document, write_report
 from labwright.study.report import numbers as n
 from labwright.study.report.markdown import code, plain
 from labwright.study.report.plots import thinned
-from labwright.study.report.svg import nice_ticks, score_domain
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 

@@ -10,6 +10,7 @@ import typer
 
 from labwright.cli.commands import code, intern, scoring
 from labwright.cli.commands.act import act
+from labwright.cli.commands.benchmarks import benchmark
 from labwright.cli.commands.data import data
 from labwright.cli.commands.papers import papers
 from labwright.cli.commands.sessions import approvals, sessions
@@ -39,7 +40,7 @@ def root(
         typer.echo(context.get_help())
 
 
-for group in (study, sessions, approvals, papers, data, code.code):
+for group in (study, sessions, approvals, papers, data, benchmark, code.code):
     app.add_typer(group)
 scoring.add_to(app)
 intern.add_to(app)

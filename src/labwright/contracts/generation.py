@@ -1,10 +1,12 @@
-"""What the data folder and the referee ask of a model: text for prompts, and log-likelihoods of continuations."""
+"""What the data folder and the referee ask of a model: text, log-likelihoods of continuations, and judgements."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+from labwright.contracts.data import Judgement
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +44,14 @@ class ItemScorer(Protocol):
 
     def score_rows(self, rows: Sequence[tuple[str, str]]) -> list[float]:
         """One score for each (prompt, answer), in order."""
+
+
+class OutputJudge(Protocol):
+    """A model that judges outputs by a rubric, for the referee. May be asked by several threads at once."""
+
+    @property
+    def name(self) -> str:
+        """The model's id: scores of different judges are not comparable."""
+
+    def judge(self, instructions: str, case: str) -> Judgement:
+        """A score from 0 to 1 with a reason. Raises ProviderError where there is no judgement: it is never a score."""

@@ -19,6 +19,8 @@ from labwright.contracts.specs import DataFormat, Split
 Style = Literal["zero_shot", "few_shot"]
 Boundary = Literal["enforced", "not enforced"]
 Attestation = Literal["base", "attested", "unattested"]
+VersionFormat = DataFormat | Literal["rows"]
+"""What a dataset version's rows are; `rows` is any other table: it must be converted before it is trained on."""
 BASE = "base"  # the subject of the untrained base model's evaluations
 
 
@@ -123,11 +125,22 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """One step that made a dataset version: the transform, its parameters, and the versions it read."""
+    """One step that made a dataset version: the transform, its parameters, and the versions it read.
+
+    `after` has, for each parent, the position in the version's lineage of the step that made it: the same rows may have
+    come about in several ways. `origins` and `dropped` name Parquet files in the home's `origins`: where each row came
+    from, and which rows of the parents were not taken, with reasons. What an older version of Labwright did not record
+    is empty.
+    """
 
     transform: str
     params: Mapping[str, JsonValue] = field(default_factory=dict)
     parents: tuple[str, ...] = ()
+    after: tuple[int, ...] = ()
+    made: str = ""  # the id of the version that this step made
+    code: str = ""  # Labwright's version, with the commit where it runs from a checkout
+    origins: str = ""
+    dropped: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +150,7 @@ class DatasetVersion:
     id: str
     name: str
     path: str
-    format: DataFormat
+    format: VersionFormat
     rows: int
     source: str
     lineage: tuple[Lineage, ...] = ()

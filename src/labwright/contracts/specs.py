@@ -124,12 +124,13 @@ class ScorerSpec(Spec):
     """How an output becomes a score. `choice` compares log-likelihoods of the item's `choices`."""
 
     kind: Literal["exact", "normalised", "numeric", "choice", "regex", "includes", "code", "rubric"]
-    normalise: tuple[Literal["strip", "lower", "punctuation", "articles", "whitespace"], ...] = ()
+    normalise: tuple[Literal["strip", "lower", "punctuation", "edges", "articles", "whitespace"], ...] = ()
     pattern: str | None = Field(default=None, description="regex: its last match's first group is the prediction")
     tolerance: float = Field(default=1e-6, ge=0, description="numeric: the absolute tolerance")
     length_normalised: bool = Field(default=False, description="choice: divide by the choice's characters")
     select: Literal["first", "last"] = Field(default="last", description="regex: which match is the prediction")
     ignore: tuple[str, ...] = Field(default=(), description="patterns removed from both sides before they are compared")
+    place: Literal["anywhere", "start", "end"] = Field(default="anywhere", description="includes: where in the output")
     timeout_s: float = Field(default=10.0, gt=0, le=600, description="code: processor seconds an item's program gets")
     memory_mb: int = Field(default=1024, ge=64, description="code: the memory an item's program gets")
     rubric: str | None = Field(default=None, description="rubric: what the judge goes by, where an item has no own")

@@ -26,11 +26,14 @@ def validated(path: Path, root: Node, text: str, model: type[_Model]) -> _Model:
     try:
         return model.model_validate(load(path, text))
     except ValidationError as complaints:
-        found = complaints.errors(include_url=False)
+        # A typo is an unknown key and often a missing one too: the first says more.
+        found = sorted(complaints.errors(include_url=False), key=lambda error: error["type"] != "extra_forbidden")
         said = [_explain(model, error["type"], error["loc"], error["msg"], error.get("ctx")) for error in found]
         where = [place(path, root, error["loc"]) for error in found]
         what, cure = said[0]
-        others = list(dict.fromkeys(f"{w.removeprefix(f'{path}:')}: {t}" for w, (t, _) in zip(where, said, strict=True)))
+        others = list(
+            dict.fromkeys(f"{w.removeprefix(f'{path}:')}: {t}" for w, (t, _) in zip(where, said, strict=True))
+        )
         if len(others) > 1:
             what += ". Also on line " + "; ".join(others[1 : 1 + _MOST])
             what += "; and more" if len(others) > 1 + _MOST else ""
@@ -60,7 +63,10 @@ def _explain(
         return f"{name!r} has to say its `kind`", "add a line `kind: …`"
     if kind == "union_tag_invalid" and context is not None:
         tags = str(context["expected_tags"]).replace("'", "").split(", ")
-        return f"{context['tag']!r} is no kind of {name}", f"{did_you_mean(str(context['tag']), tags)}known here: {', '.join(tags)}"
+        return (
+            f"{context['tag']!r} is no kind of {name}",
+            f"{did_you_mean(str(context['tag']), tags)}known here: {', '.join(tags)}",
+        )
     text = message.removeprefix("Value error, ")
     return f"{name}: {text[:1].lower()}{text[1:]}" if name else text, None
 
@@ -90,5 +96,3 @@ def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
         return
     for argument in typing.get_args(annotation):
         yield from _models_in(argument)
-
-

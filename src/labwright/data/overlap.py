@@ -17,23 +17,30 @@ ngram       containment, after Brown et al. (2020, arXiv 2005.14165): half of th
             there a third of the grams that are the item's own
 minhash     near-duplicates in other order: MinHash over words (Broder, 1997), confirmed by their Jaccard similarity of
             0.8, by half of the words that are the item's own, and by its answer
+
+Comparing takes half a millisecond a row. Where there are many rows, a screen (`labwright.data.duplicates.screen`) first
+tells the few that could hold an item at all; it never loses a hit, so few rows and many give the same findings.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from math import ceil
+from typing import TYPE_CHECKING, Literal
 
 from labwright.contracts.research import Hit
+from labwright.data.containment import OWN_ITEMS, Containment, Gram, grams_of
 from labwright.data.folding import OPERATORS, Folded, find, fold, join
 from labwright.data.near import NearIndex, jaccard
 from labwright.data.rows import Row
 from labwright.data.template import Template
 
+if TYPE_CHECKING:
+    from labwright.data.duplicates.screen import Conditions, Screen, Share
+
 Method = Literal["exact", "normalised", "ngram", "minhash"]
-Gram = tuple[str, ...]
 
 DISTINCTIVE_WORDS = 8
 LONG_GRAM = 8
@@ -41,14 +48,16 @@ LONG_SHARE = 0.5
 SHORT_GRAM = 3
 SHORT_SHARE = 0.5
 SHORT_GRAMS_NEEDED = 6
-OWN_ITEMS = 2
-OWN_SHARE = 1 / 3
 OWN_WORDS_SHARE = 0.5
 STRETCH = 2  # the 3-grams must stand within this many times the item's length
 NUMBERS_SHARE = 0.75
 ANSWER_NEEDED_BELOW = 24
 NEAR_SIMILARITY = 0.8
 LONGEST_SPAN = 240  # characters
+SCREENED_FROM = 256  # rows; for fewer, or a quarter of the items, building the screen would take longer
+SCREENED_CHARACTERS = 1 << 18  # at a time
+SCREENED_ROWS = 2048  # likewise
+WIDTHS = (1, 2, SHORT_GRAM, 5, LONG_GRAM)  # of the runs of words by which the screen knows a whole item
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,71 +104,6 @@ class _Folds:
 
 
 @dataclass(frozen=True, slots=True)
-class _Containment:
-    """How much of each item a row holds, in n-grams of one width.
-
-    An item's own grams are those that at most one other item has. A share of them must be there too: a benchmark of
-    forty tasks has forty templates, none of which reaches 5 % of its items, and each would else be found in every row
-    of its task.
-    """
-
-    width: int
-    grams: Mapping[int, frozenset[Gram]]
-    own: Mapping[int, frozenset[Gram]]
-    holders: Mapping[Gram, tuple[int, ...]]
-
-    @classmethod
-    def of(cls, width: int, grams: Mapping[int, frozenset[Gram]]) -> _Containment:
-        holders: dict[Gram, list[int]] = defaultdict(list)
-        for number, members in grams.items():
-            for gram in members:
-                holders[gram].append(number)
-        different = Counter(gram for members in set(grams.values()) for gram in members)
-        own = {number: frozenset(g for g in members if different[g] <= OWN_ITEMS) for number, members in grams.items()}
-        return cls(width, grams, own, {gram: tuple(numbers) for gram, numbers in holders.items()})
-
-    def places(self, words: Gram) -> dict[Gram, list[int]]:
-        """Where a row's grams stand, of those that any item has."""
-        places: dict[Gram, list[int]] = defaultdict(list)
-        for gram in set(_grams(words, self.width)) & self.holders.keys():
-            places[gram] = []
-        if places:
-            for place, gram in enumerate(_grams(words, self.width)):
-                if gram in places:
-                    places[gram].append(place)
-        return places
-
-    def holding_at_least(self, share: float, places: Mapping[Gram, list[int]]) -> list[int]:
-        """Items of which that share stands anywhere among the places."""
-        counts = Counter(number for gram in places for number in self.holders[gram])
-        return [number for number, count in counts.items() if count >= share * len(self.grams[number])]
-
-    def densest(self, number: int, places: Mapping[Gram, list[int]], length: int) -> tuple[float, int, int]:
-        """The stretch of at most `length` words that holds most of an item: the share, and where it starts and ends.
-
-        The share is 0 where too little of the item's own is in that stretch.
-        """
-        grams = self.grams[number]
-        found = sorted((place, gram) for gram in grams if gram in places for place in places[gram])
-        inside: Counter[Gram] = Counter()
-        best, left, held = (0, 0, 0), 0, 0
-        for right, (place, gram) in enumerate(found):
-            held += inside[gram] == 0
-            inside[gram] += 1
-            while found[left][0] < place + self.width - length:
-                inside[found[left][1]] -= 1
-                held -= inside[found[left][1]] == 0
-                left += 1
-            if held > best[0]:
-                best = (held, left, right)
-        most, first, last = best
-        stretch = {gram for _, gram in found[first : last + 1]}
-        if len(self.own[number] & stretch) < OWN_SHARE * len(self.own[number]):
-            return 0.0, 0, 0
-        return most / len(grams), found[first][0], found[last][0] + self.width
-
-
-@dataclass(frozen=True, slots=True)
 class BenchmarkIndex:
     """A benchmark's items, indexed; build once, check any number of rows."""
 
@@ -167,10 +111,11 @@ class BenchmarkIndex:
     template: Template
     _raw: Mapping[str, tuple[int, ...]]
     _anchors: Mapping[int, Mapping[Gram, tuple[tuple[int, int], ...]]]  # by width: gram -> (item, place in it)
-    _long: _Containment
-    _short: _Containment
+    _long: Containment
+    _short: Containment
     _own_words: Mapping[int, frozenset[str]]
     _near: NearIndex
+    _screening: _Screening = field(default_factory=lambda: _Screening(), compare=False, repr=False)
 
     @classmethod
     def build(cls, items: Sequence[BenchItem]) -> BenchmarkIndex:
@@ -192,8 +137,8 @@ class BenchmarkIndex:
             template=template,
             _raw={text: tuple(numbers) for text, numbers in raw.items()},
             _anchors=_anchors(ready),
-            _long=_Containment.of(LONG_GRAM, {number: item.long_grams for number, item in long_items}),
-            _short=_Containment.of(SHORT_GRAM, {number: item.short_grams for number, item in long_items}),
+            _long=Containment.of(LONG_GRAM, {number: item.long_grams for number, item in long_items}),
+            _short=Containment.of(SHORT_GRAM, {number: item.short_grams for number, item in long_items}),
             _own_words=_own_words(long_items),
             _near=near,
         )
@@ -205,15 +150,37 @@ class BenchmarkIndex:
 
     def check(self, rows: Iterable[Row]) -> list[Hit]:
         """Every row and item that belong together, in the rows' order; see the methods above."""
-        hits: list[Hit] = []
-        for row in rows:
+        return list(self.hits(rows))
+
+    def hits(self, rows: Iterable[Row]) -> Iterator[Hit]:
+        """As `check`, one hit at a time: any number of rows may stream through."""
+        for row in self._suspects(rows):
             prompt, completion = fold(row.prompt), fold(row.completion)
             folds = _Folds(row, prompt, completion, join(prompt, completion))
             found: dict[int, Hit] = {}
             for number, hit in self._find(folds):
                 found.setdefault(number, hit)
-            hits.extend(found[number] for number in sorted(found))
-        return hits
+            for number in sorted(found):
+                yield found[number]
+
+    def _suspects(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """The rows that could hold an item: all of the first few, of the others those that the screen lets through."""
+        stream = iter(rows)
+        screening = self._screening
+        while screening.screen is None:
+            if screening.rows >= max(SCREENED_FROM, len(self.items) // 4):
+                from labwright.data.duplicates.screen import Screen  # noqa: PLC0415  # numpy, for many rows only
+
+                screening.screen = Screen(conditions(self))
+                break
+            row = next(stream, None)
+            if row is None:
+                return
+            screening.rows += 1
+            yield row
+        for batch in _batches(stream):
+            suspects = screening.screen.suspects([(row.prompt, row.completion) for row in batch])
+            yield from (row for row, is_suspect in zip(batch, suspects.tolist(), strict=True) if is_suspect)
 
     def _find(self, folds: _Folds) -> Iterator[tuple[int, Hit]]:
         yield from self._exact(folds)
@@ -233,7 +200,7 @@ class BenchmarkIndex:
     def _normalised(self, folds: _Folds) -> Iterator[tuple[int, Hit]]:
         words = folds.whole.words
         for width, anchors in self._anchors.items():
-            for place, gram in enumerate(_grams(words, width)):
+            for place, gram in enumerate(grams_of(words, width)):
                 for number, offset in anchors.get(gram, ()):
                     start = place - offset
                     end = self._match(folds, self.items[number], start)
@@ -293,6 +260,66 @@ class BenchmarkIndex:
         return Hit(folds.row.number, self.items[number].id, method, round(similarity, 3), span)
 
 
+@dataclass(slots=True)
+class _Screening:
+    """How many rows were compared so far, and the screen from when they are many."""
+
+    rows: int = 0
+    screen: Screen | None = None
+
+
+def conditions(index: BenchmarkIndex) -> Conditions:
+    """What each method asks of a row at the least, in grams that can be counted."""
+    from labwright.data.duplicates.screen import Conditions, Share  # noqa: PLC0415  # as above
+
+    whole: dict[int, list[Share]] = defaultdict(list)
+    near = [(index._own_words[number], len(index.items[number].words)) for number in index._own_words]
+    for width, run in _runs_of_whole_items(index):
+        whole[width].append(Share([run], 1))
+    whole[LONG_GRAM] += [Share(*asked) for asked in index._long.asked(LONG_SHARE, 1)]
+    whole[SHORT_GRAM] += [Share(*asked) for asked in index._short.asked(SHORT_SHARE, SHORT_GRAMS_NEEDED)]
+    return Conditions(
+        raw=frozenset(index._raw),
+        whole=whole,
+        question=[
+            Share(
+                [(word,) for word in own],
+                ceil(OWN_WORDS_SHARE * len(own)),
+                NEAR_SIMILARITY * words,
+                words / NEAR_SIMILARITY,
+            )
+            for own, words in near
+            if own and words >= DISTINCTIVE_WORDS
+        ],
+        template=index.template.words,
+    )
+
+
+def _runs_of_whole_items(index: BenchmarkIndex) -> set[tuple[int, Gram]]:
+    """Of each item a run of its words around its anchor, of as many words as `WIDTHS` and the item allow."""
+    found: set[tuple[int, Gram]] = set()
+    for number, place in (at for grams in index._anchors.values() for ats in grams.values() for at in ats):
+        words = index.items[number].input.words
+        width = max(width for width in WIDTHS if width <= len(words))
+        start = min(place, len(words) - width)
+        found.add((width, words[start : start + width]))
+    return found
+
+
+def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    """So many rows at a time as make a good batch for the screen."""
+    batch: list[Row] = []
+    characters = 0
+    for row in rows:
+        batch.append(row)
+        characters += len(row.prompt) + len(row.completion)
+        if characters >= SCREENED_CHARACTERS or len(batch) >= SCREENED_ROWS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
+
+
 def _take_apart(item: BenchItem, folded: Folded, template: Template) -> _Item:
     words = folded.words
     distinctive = [not covered for covered in template.covers(words)]
@@ -302,8 +329,8 @@ def _take_apart(item: BenchItem, folded: Folded, template: Template) -> _Item:
         input=folded,
         answer=fold(item.answer).words,
         distinctive_words=sum(distinctive),
-        long_grams=frozenset(g for g in _grams(words, LONG_GRAM) if not template.holds(g)),
-        short_grams=frozenset(g for g in _grams(words, SHORT_GRAM) if not template.holds(g)),
+        long_grams=frozenset(g for g in grams_of(words, LONG_GRAM) if not template.holds(g)),
+        short_grams=frozenset(g for g in grams_of(words, SHORT_GRAM) if not template.holds(g)),
         numbers=frozenset(word for word in words if word[0].isdigit()) - template.constants,
         words=template.rare(words),
     )
@@ -313,13 +340,13 @@ def _anchors(items: Sequence[_Item]) -> dict[int, dict[Gram, tuple[tuple[int, in
     """Each item under its rarest gram, so that a row of the same template is compared with few items."""
     counts: Counter[Gram] = Counter()
     for item in items:  # an item without words (only invisible characters) has no anchor; `exact` may still find it
-        counts.update(set(_grams(item.input.words, min(SHORT_GRAM, len(item.input.words)))))
+        counts.update(set(grams_of(item.input.words, min(SHORT_GRAM, len(item.input.words)))))
     anchors: dict[int, dict[Gram, list[tuple[int, int]]]] = defaultdict(lambda: defaultdict(list))
     for number, item in enumerate(items):
         width = min(SHORT_GRAM, len(item.input.words))
         if width == 0:
             continue
-        place, gram = min(enumerate(_grams(item.input.words, width)), key=lambda found: (counts[found[1]], found[0]))
+        place, gram = min(enumerate(grams_of(item.input.words, width)), key=lambda found: (counts[found[1]], found[0]))
         anchors[width][gram].append((number, place))
     return {width: {gram: tuple(at) for gram, at in by_gram.items()} for width, by_gram in anchors.items()}
 
@@ -328,10 +355,6 @@ def _own_words(items: Iterable[tuple[int, _Item]]) -> dict[int, frozenset[str]]:
     words = {number: item.words for number, item in items}
     counts = Counter(word for members in set(words.values()) for word in members)
     return {number: frozenset(w for w in members if counts[w] <= OWN_ITEMS) for number, members in words.items()}
-
-
-def _grams(words: Gram, width: int) -> Iterator[Gram]:
-    return zip(*(words[i:] for i in range(width)), strict=False)
 
 
 def _goes_on(folded: Folded, index: int) -> bool:

@@ -15,6 +15,7 @@ from labwright.documentation.resolving import Resolver
 from labwright.documentation.signatures import Fault, Given, Kind, Signature, faults
 from labwright.documentation.symbols import Answer, ClassSymbol, FunctionSymbol, InstanceSymbol, Symbol
 
+_MOST_NAMED = 12  # arguments, where none is like the one that was given
 _KINDS = {
     Fault.UNKNOWN: ProblemKind.UNKNOWN_ARGUMENT,
     Fault.MISSING: ProblemKind.MISSING_ARGUMENT,
@@ -188,7 +189,9 @@ class Calls:
         for path, fields in elsewhere:
             if near := nearest(name, fields, 2):
                 return f"`{path}` has {quoted(near)}"
-        return f"it takes {quoted(own[:12])}{' and more' if len(own) > 12 else ''}" if own else "it takes none"
+        if len(own) > _MOST_NAMED:
+            return f"none of its {len(own)} arguments is like it"
+        return f"it takes {quoted(own)}" if own else "it takes none"
 
     def _config_fields(self, called: Called) -> Iterator[tuple[str, tuple[str, ...]]]:
         """The classes that its annotations name, with what their constructors take: `args: SFTConfig`."""

@@ -19,6 +19,8 @@ from labwright.documentation.resolving import Resolver
 from labwright.documentation.signatures import Parameter, Signature, of_arguments
 from labwright.documentation.symbols import ClassSymbol, FunctionSymbol, InstanceSymbol, ModuleSymbol, Opaque, Symbol
 
+_MOST_FOLLOWED = 100  # of the names that a package imports: transformers has thousands
+
 
 class SymbolKind(StrEnum):
     """What a name stands for."""
@@ -123,7 +125,7 @@ class Describer:
         )
 
     def _module_members(self, module: Module) -> Iterator[Member]:
-        exported = set(module.exported or ())
+        exported, followed = set(module.exported or ()), 0
         for name, bound in sorted(module.names.bound.items()):
             if not is_public(name) or (exported and name not in exported):
                 continue
@@ -133,11 +135,24 @@ class Describer:
             elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 yield Member(name, SymbolKind.FUNCTION, summary(ast.get_docstring(node) or ""))
             elif module.is_package or name in exported:
-                yield Member(name, SymbolKind.VALUE, "")
+                followed += 1
+                yield self._imported(module, name) if followed <= _MOST_FOLLOWED else Member(name, SymbolKind.VALUE, "")
         if module.is_package:
             for name in self._resolver.environment.submodules(module.located):
                 if is_public(name) and name not in module.names.bound:
                     yield Member(name, SymbolKind.MODULE, "")
+
+    def _imported(self, module: Module, name: str) -> Member:
+        """A name that is bound to something of another module, as what it is there."""
+        match self._resolver.member(module, name).only:
+            case ClassSymbol() as symbol:
+                return Member(name, SymbolKind.CLASS, summary(ast.get_docstring(symbol.node) or ""))
+            case FunctionSymbol() as symbol:
+                return Member(name, SymbolKind.FUNCTION, summary(ast.get_docstring(symbol.node) or ""))
+            case ModuleSymbol():
+                return Member(name, SymbolKind.MODULE, "")
+            case _:
+                return Member(name, SymbolKind.VALUE, "")
 
     def _class(self, asked: str, symbol: ClassSymbol) -> SymbolDoc:
         line = self._resolver.classes.line(symbol)

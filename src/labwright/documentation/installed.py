@@ -116,7 +116,9 @@ class InstalledDocs:
         hits = [doc for place in plain or places if (doc := self._described(asked, f"{place}.{asked}")) is not None]
         hits = hits or self._anywhere(asked)
         if not hits:
-            raise self._missing(asked)
+            # Of a class that is there the error speaks of what it lacks: SFTConfig.max_seq_length.
+            known = (f"{place}.{top}" for place in plain if self._resolver.path(f"{place}.{top}").only is not None)
+            raise self._missing(asked.replace(top, next(known, top), 1))
         others = dict.fromkeys(hit.path for hit in hits[1:] if hit.path != hits[0].path)
         return replace(hits[0], also=tuple(others))
 
@@ -185,6 +187,22 @@ class InstalledDocs:
                 return UsageError(
                     f"`{self._version(owner)}` has no `{parts[cut - 1]}`", cure=self._cure(owner, parts[cut - 1])
                 )
+        return self._no_argument(asked) or self._untold(asked)
+
+    def _no_argument(self, asked: str) -> UsageError | None:
+        """Where a class was asked for an argument that its constructor does not take, as older versions did."""
+        owner, _, name = asked.rpartition(".")
+        symbol = self._resolver.path(owner).only if owner else None
+        if not isinstance(symbol, ClassSymbol):
+            return None
+        doc = self._describer.describe(owner, symbol)
+        if doc is None or doc.signature is None or doc.signature.takes_any_keyword:
+            return None
+        near = nearest(name, doc.signature.keywords)
+        cure = f"did you mean {quoted(near)}?" if near else f"look up `{owner}` for those that it takes"
+        return UsageError(f"`{owner}` takes no argument `{name}`, and sources tell of no such attribute", cure=cure)
+
+    def _untold(self, asked: str) -> UsageError:
         why = "it is compiled, or made as the package runs, so that sources do not tell"
         return UsageError(f"nothing is known of `{asked}`: {why}", cure=f"run `help({asked})` in a Python")
 

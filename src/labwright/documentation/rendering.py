@@ -75,7 +75,8 @@ def _described(doc: SymbolDoc, wanted: Sequence[str]) -> Iterator[str]:
         yield from _signature(doc)
     elif doc.signature is not None:
         yield from _wanted(doc, wanted)
-    text = without_arguments(doc.doc) if doc.signature is not None else doc.doc
+    # Of an argument the line above has the first words of its text, which is no docstring with arguments in it.
+    text = without_arguments(doc.doc) if doc.signature is not None and doc.kind is not SymbolKind.ARGUMENT else doc.doc
     if text and not wanted:
         yield f"\n## Docstring\n\n{text}"
     if doc.members and not wanted:
@@ -93,6 +94,9 @@ def _signature(doc: SymbolDoc) -> Iterator[str]:
     assert doc.signature is not None
     name = doc.path.rpartition(".")[2]
     inherited = [one for one in doc.signature.parameters if one.inherited_from]
+    if doc.kind is SymbolKind.ARGUMENT:
+        yield from (f"\n{_argument(one)}" for one in doc.signature.parameters)
+        return
     if not inherited:
         yield f"\n```python\n{name}{doc.signature}\n```"
     else:

@@ -126,7 +126,11 @@ class WebDocs:
         """The pages that the first one links to, where there is no list."""
         from selectolax.lexbor import LexborHTMLParser  # noqa: PLC0415  (optional)
 
-        page = self._fetcher.get(self._hub, f"/docs/{library}/index")
+        try:
+            page = self._fetcher.get(self._hub, f"/docs/{library}/index")
+        except NotFoundError as error:
+            cure = "name one of its libraries, such as trl or transformers; any other page is read by its URL"
+            raise NotFoundError(f"Hugging Face has no documentation of {library!r}", where=base, cure=cure) from error
         found: list[_Listed] = []
         for link in LexborHTMLParser(page.text).css("a[href]"):
             url = urldefrag(urljoin(page.url, link.attributes.get("href") or ""))[0]

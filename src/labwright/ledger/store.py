@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, select
 from labwright.contracts.compute import MetricPoint
 from labwright.contracts.events import Event, Recorded
 from labwright.contracts.literature import LibraryEntry, PaperIds, Query
+from labwright.contracts.research import DatasetVersion, GateReport
 from labwright.contracts.sessions import (
     Approval,
     LlmCall,
@@ -23,6 +24,7 @@ from labwright.contracts.sessions import (
 from labwright.contracts.views import Curve, StudyStatus, StudySummary, StudyView
 from labwright.ledger import connection as database
 from labwright.ledger import (
+    dataset_queries,
     library_projection,
     library_queries,
     library_tables,
@@ -165,6 +167,26 @@ class Ledger:
         with self._reading() as connection:
             rows = connection.execute(select(table).where(table.c.benchmark_id == benchmark_id).order_by(table.c.seq))
             return tuple(queries.parse_any(row) for row in rows)
+
+    # Dataset versions
+
+    def dataset(self, name: str) -> DatasetVersion | None:
+        """The newest version with this id, name or beginning of an id, in any study or in none.
+
+        Raises UsageError where several ids begin so.
+        """
+        with self._reading() as connection:
+            return dataset_queries.find(connection, name)
+
+    def datasets(self) -> tuple[DatasetVersion, ...]:
+        """All dataset versions, oldest first; the same one registered again under its name is told once."""
+        with self._reading() as connection:
+            return dataset_queries.every(connection)
+
+    def gates_of(self, dataset_id: str) -> tuple[GateReport, ...]:
+        """What the data gate found of a dataset version, oldest first."""
+        with self._reading() as connection:
+            return dataset_queries.gates_of(connection, dataset_id)
 
     # Sessions of the intern
 

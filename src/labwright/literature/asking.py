@@ -97,4 +97,5 @@ def none_answered(what: str, refused: Sequence[Refused], *, where: str | None = 
 
 
 def _said(error: LabwrightError) -> str:
-    return f"{error.what} ({error.where})" if error.where else error.what
+    """With its address, but for the query, which is long and says nothing to a person."""
+    return f"{error.what} ({error.where.partition('?')[0]})" if error.where else error.what

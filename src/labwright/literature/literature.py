@@ -6,11 +6,13 @@ answered. What is read is kept in the library, and read from there the next time
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from labwright.contracts.errors import NotFoundError, ServiceError, StorageError, UsageError
 from labwright.contracts.literature import (
+    Citation,
     CitationSource,
     Cited,
     Direction,
@@ -33,10 +35,14 @@ from labwright.contracts.literature import (
     SnippetSource,
     SourceName,
 )
-from labwright.literature.asking import Answers, Refused, ask_all, chosen, none_answered
+from labwright.literature.asking import Answers, R, Refused, S, ask_all, chosen, none_answered
 from labwright.literature.filtering import fits, remaining
 from labwright.literature.ids import joined, same
-from labwright.literature.merging import fuse, merge
+from labwright.literature.merging import fuse, merge, plain
+from labwright.literature.reader.resolving import resolve
+
+_REFERENCES = 500  # of one paper: one request at Semantic Scholar
+_LEAST_LIKE = 0.85  # titles; `resolve` looks closer
 
 Read = Callable[[Paper], Document]
 """Fetches a paper's text. Raises ServiceError where it cannot be had."""
@@ -156,27 +162,56 @@ class Literature:
         entry_now = self._keep(paper, document, why, remarks)
         return Reading(entry_now.paper if entry_now else paper, document, from_library=False, remarks=tuple(remarks))
 
+    def resolved(self, reading: Reading) -> Reading:
+        """With ids for those references that carry none, by the list of a source of citations; kept in the library.
+
+        One question, and none where every entry has an id. What could not be had is a remark.
+        """
+        document = reading.document
+        nameless = sum(not entry.ids.key for entry in document.references)
+        if not nameless:
+            return reading
+        listed = self._cited_by_sources(self._all_ids(reading.paper.ids), Direction.REFERENCES, _REFERENCES)
+        if not isinstance(listed, Cited):
+            said = "; ".join(f"{each.source}: {each.error.what}" for each in listed) or "there is no source to ask"
+            return replace(reading, remarks=(*reading.remarks, f"{_entries(nameless)} not looked up: {said}"))
+        titled = {plain(citation.paper.title): citation.paper for citation in listed.citations}
+
+        def alike(title: str) -> list[Paper]:
+            return [titled[each] for each in difflib.get_close_matches(plain(title), titled, 5, _LEAST_LIKE)]
+
+        found = resolve(document.references, alike, most=nameless)
+        left = nameless - found.matched
+        remarks = list(reading.remarks)
+        if left:
+            remarks.append(f"{_entries(left)} not in the list of references of {listed.source or 'any source'}")
+        if not found.matched:
+            return replace(reading, remarks=tuple(remarks))
+        document = replace(document, references=found.references)
+        self._keep(reading.paper, document, "", remarks)
+        return replace(reading, document=document, remarks=tuple(remarks))
+
     def cited(self, ids: PaperIds, direction: Direction, limit: int) -> Cited:
         """One side of a paper's citations, by the first source that has them; what others said stands in `failures`.
+
+        Where no source has its references, those that stand in the library's text are given.
 
         Raises NotFoundError that names the sources asked, or ServiceError where none answered.
         """
         ids = self._all_ids(ids)
-        first = self._first_cited(ids, direction, limit)
-        if isinstance(first, Cited):
-            return first
-        if any(isinstance(each.error, NotFoundError) for each in first):
-            wider = self._wider(ids)
-            second = self._first_cited(wider, direction, limit) if wider != ids else first
-            if isinstance(second, Cited):
-                return second
-            first = second
-        raise none_answered(f"no source knows the {direction.value} of this paper", first, where=ids.key)
+        answer = self._cited_by_sources(ids, direction, limit)
+        if direction is Direction.REFERENCES and not (isinstance(answer, Cited) and answer.citations):
+            refused = answer.failures if isinstance(answer, Cited) else tuple(each.failure for each in answer)
+            own = self._cited_by_text(ids, limit)
+            if own is not None:
+                return replace(own, failures=refused)
+        if isinstance(answer, Cited):
+            return answer
+        raise none_answered(f"no source knows the {direction.value} of this paper", answer, where=ids.key)
 
     def related(self, ids: PaperIds, limit: int = 20) -> Found:
         """Papers like it. Raises NotFoundError that names the sources asked, or ServiceError where none answered."""
-        ids = self._all_ids(ids)
-        answers = ask_all(self._sources.recommenders, lambda source: source.related(ids, limit))
+        ids, answers = self._ask_for(ids, self._sources.recommenders, lambda source, each: source.related(each, limit))
         if not answers.given:
             raise none_answered("no source recommends papers like this one", answers.refused, where=ids.key)
         papers = [paper for paper in fuse([found for _, found in answers.given]) if not same(paper.ids, ids)]
@@ -184,8 +219,7 @@ class Literature:
 
     def resources(self, ids: PaperIds, limit: int = 20) -> Linked:
         """Models, datasets, Spaces and code. Raises NotFoundError, or ServiceError where no source answered."""
-        ids = self._all_ids(ids)
-        answers = ask_all(self._sources.resources, lambda source: source.resources(ids, limit))
+        ids, answers = self._ask_for(ids, self._sources.resources, lambda source, each: source.resources(each, limit))
         if not answers.given:
             raise none_answered("no source knows what belongs to this paper", answers.refused, where=ids.key)
         merged: dict[tuple[str, str], Resource] = {}
@@ -215,6 +249,28 @@ class Literature:
         kept = tuple(unique.values())[: query.limit]
         return Passages(kept, answers.failures, remaining([snippet.paper for snippet in kept], query, ()))
 
+    def _cited_by_sources(self, ids: PaperIds, direction: Direction, limit: int) -> Cited | tuple[Refused, ...]:
+        """Also under the ids that others know, where nobody knows these."""
+        first = self._first_cited(ids, direction, limit)
+        if isinstance(first, Cited) or not any(isinstance(each.error, NotFoundError) for each in first):
+            return first
+        wider = self._wider(ids)
+        return self._first_cited(wider, direction, limit) if wider != ids else first
+
+    def _cited_by_text(self, ids: PaperIds, limit: int) -> Cited | None:
+        """What the bibliography of the library's text names; None where there is none."""
+        kept = self._kept(ids, [])
+        if kept is None or self._library is None:
+            return None
+        _, document = kept
+        named = [entry for entry in document.references if entry.ids.key or entry.title]
+        sources = (self._library.name,)
+        papers = [Paper(entry.ids, entry.title or entry.text, sources=sources) for entry in named[: max(limit, 0)]]
+        if not papers:
+            return None
+        complete = len(papers) == len(document.references)
+        return Cited(tuple(map(Citation, papers)), len(document.references), complete, self._library.name)
+
     def _first_cited(self, ids: PaperIds, direction: Direction, limit: int) -> Cited | tuple[Refused, ...]:
         refused: list[Refused] = []
         failures: list[Failure] = []
@@ -232,6 +288,18 @@ class Literature:
             empty = empty or answer
             failures.extend(answer.failures or (Failure(source.name, f"it has no {direction.value} of this paper"),))
         return replace(empty, complete=False, failures=tuple(failures)) if empty else tuple(refused)
+
+    def _ask_for(
+        self, ids: PaperIds, sources: Sequence[S], question: Callable[[S, PaperIds], R]
+    ) -> tuple[PaperIds, Answers[R]]:
+        """Ask about one paper; where nobody knows it by these ids, once more by those that others know."""
+        known = self._all_ids(ids)
+        answers = ask_all(sources, lambda source: question(source, known))
+        if not answers.given and any(isinstance(each.error, NotFoundError) for each in answers.refused):
+            wider = self._wider(known)
+            if wider != known:
+                return wider, ask_all(sources, lambda source: question(source, wider))
+        return known, answers
 
     def _all_ids(self, ids: PaperIds) -> PaperIds:
         """With the ids that the library knows, which costs nothing."""
@@ -308,6 +376,10 @@ def _unknown(ids: PaperIds, answers: Answers[tuple[Paper, ...]]) -> ServiceError
         return NotFoundError(f"no such paper; asked: {names or 'nobody'}", where=ids.key or None, cure=cure)
     ignorant = [Refused(name, NotFoundError("does not know it")) for name, _ in answers.given]
     return none_answered("the paper could not be found", [*answers.refused, *ignorant], where=ids.key)
+
+
+def _entries(count: int) -> str:
+    return f"{count} {'reference' if count == 1 else 'references'} without an id:"
 
 
 def _richer(first: Resource, second: Resource) -> Resource:

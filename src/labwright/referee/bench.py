@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from labwright.compute.sandbox import Mounts, Sandbox
-from labwright.contracts.errors import BoundaryError, LabwrightError, ModelError, RefereeError
+from labwright.contracts.errors import BoundaryError, LabwrightError, ModelError, RefereeError, UsageError
 from labwright.contracts.events import (
     BenchmarkSealed,
     DatasetRegistered,
@@ -45,6 +45,7 @@ from labwright.ledger import Ledger
 from labwright.referee import contamination, scoring
 from labwright.referee.generation import GenerationWorker
 from labwright.referee.identity import Staged, attest, stage
+from labwright.referee.judging import JudgeProcess, RememberingJudge
 from labwright.referee.protocol import (
     CheckSource,
     Compare,
@@ -60,9 +61,11 @@ from labwright.referee.protocol import (
     ScoreRows,
     Seal,
 )
+from labwright.referee.scorers import Means
 from labwright.referee.vault import Sealed, Vault, read_results, write_results
 
 OnProgress = Callable[[int, int], None]
+_JUDGED_BY = "judged by "  # the beginning of an evaluation's note
 
 
 class Bench:
@@ -83,6 +86,7 @@ class Bench:
             folder.mkdir(parents=True)
         self._worker: GenerationWorker | None = None
         self._worker_base = ""
+        self._judge = JudgeProcess(opening.judge_model, opening.judge, opening.judge_environment)
 
     @property
     def home(self) -> str:
@@ -90,7 +94,11 @@ class Bench:
         return str(self._home)
 
     def close(self) -> None:
-        """End the generation worker."""
+        """End the generation worker and the judge."""
+        self._judge.close()
+        self._end_worker()
+
+    def _end_worker(self) -> None:
         if self._worker is not None:
             self._worker.close()
 
@@ -171,6 +179,7 @@ class Bench:
         sealed = self._vault.open(request.benchmark_id)
         if request.split == "test":
             self._must_be_open(request)
+        self._must_be_the_same_judge(request, sealed)
         subject = f"{request.subject} {request.style}"
         self._meter(request.study_id, request.benchmark_id, request.split, "evaluation", subject)
         started_at = time.time()
@@ -198,14 +207,14 @@ class Bench:
     def rescore(self, request: Rescore, _: OnProgress) -> Rescored:
         """Score outputs again with the keys of the vault."""
         sealed = self._vault.open(request.benchmark_id)
-        return scoring.rescore(sealed.spec, sealed.items(request.split), request.outputs)
+        return scoring.rescore(sealed.spec, sealed.items(request.split), request.outputs, self._means(sealed))
 
     def score_rows(self, request: ScoreRows, on_progress: OnProgress) -> list[float]:
         """How well the base does on training rows, by the benchmark's scorer and decoding."""
         sealed = self._vault.open(request.benchmark_id)
         worker = self._worker_for(request.base)
         worker.load(Path(request.base), Path(request.base), None)
-        return scoring.score_rows(worker, sealed.spec, request.rows, on_progress)
+        return scoring.score_rows(worker, sealed.spec, request.rows, on_progress, self._means(sealed))
 
     # -- models and files ----------------------------------------------------------------------------------------------
 
@@ -293,13 +302,39 @@ class Bench:
         worker.load(Path(request.base), staged.weights_dir, staged.adapter_dir)
         items = sealed.items(request.split)[: request.limit]
         shots = sealed.shots if request.style == "few_shot" else ()
-        return scoring.answer(worker, sealed.spec, items, shots, request.deadline, on_progress)
+        seed = scoring.decoding_seed(sealed.benchmark_id, request.split) if sealed.spec.generation.temperature else 0
+        return scoring.answer(
+            worker, sealed.spec, items, shots, request.deadline, on_progress, means=self._means(sealed), seed=seed
+        )
+
+    def _means(self, sealed: Sealed) -> Means:
+        """What scoring needs beside keys. What a judge said of this benchmark's outputs is kept with its secrets."""
+        judge = None
+        if self._opening.judge:
+            judge = RememberingJudge(self._judge, self._home / "vault" / "judgements" / sealed.benchmark_id)
+        return Means(self._sandbox, self._opening.sandbox == "off", judge)
+
+    def _must_be_the_same_judge(self, request: Evaluate, sealed: Sealed) -> None:
+        """Scores of two judges are not comparable, so a study keeps the one that it began with."""
+        if sealed.spec.scorer.kind != "rubric" or request.study_id is None:
+            return
+        notes = (note for e in self._view(request.study_id).evaluations for note in e.notes)
+        before = next((note for note in notes if note.startswith(_JUDGED_BY)), None)
+        if before is not None and before != _JUDGED_BY + self._opening.judge_model:
+            first = before.removeprefix(_JUDGED_BY)
+            raise UsageError(
+                f"this study was judged by {first} so far, and its scores would not compare",
+                where="LABWRIGHT_JUDGE_MODEL",
+                cure=f"set LABWRIGHT_JUDGE_MODEL={first}, or start a new study",
+            )
 
     def _evaluation(
         self, request: Evaluate, sealed: Sealed, staged: Staged, results: Sequence[ItemResult], took_s: float
     ) -> Evaluation:
         keep = self._vault.keep_results if request.split == "test" else self._keep_dev_results
         attestation, notes = self._attestation(request, staged)
+        if sealed.spec.scorer.kind == "rubric":
+            notes = (*notes, _JUDGED_BY + self._opening.judge_model)
         return Evaluation(
             id=request.evaluation_id,
             study_id=request.study_id,
@@ -345,7 +380,7 @@ class Bench:
         """The warm worker; another base model needs another sandbox, so another worker."""
         if self._worker is not None and self._worker_base == base:
             return self._worker
-        self.close()
+        self._end_worker()
         self._worker = GenerationWorker(
             Path(sys.executable),
             Path(self._opening.worker),

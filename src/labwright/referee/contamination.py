@@ -6,14 +6,14 @@ comes back; where rows are dropped, the referee drops them itself, and the versi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 from labwright.contracts.research import DatasetVersion, GateReport, Hit
 from labwright.contracts.specs import Split
 from labwright.data.overlap import BenchItem, BenchmarkIndex
 from labwright.data.rows import Row
-from labwright.data.versions import derive, load
+from labwright.data.versions import derive, stream
 from labwright.referee.pack import Item
 
 _MOST_HITS_SHOWN = 50
@@ -27,18 +27,44 @@ def template_share(items: Sequence[Item]) -> float:
 def check(
     dataset: DatasetVersion, items: Sequence[Item], split: Split, on_hit: Literal["block", "drop"]
 ) -> tuple[GateReport, DatasetVersion | None]:
-    """What the gate says, and the version without the rows that were dropped, where rows were."""
-    rows: Sequence[Row] = load(dataset)
-    hits = _index(items).check(rows)
-    hit_rows = {h.row for h in hits}
+    """What the gate says, and the version without the rows that were dropped, where rows were. Rows stream."""
+    checked = _Counted(stream(dataset))
+    hit_rows: set[int] = set()
+    shown: list[Hit] = []
+    for hit in _index(items).hits(checked):
+        hit_rows.add(hit.row)
+        if split == "dev" and len(shown) < _MOST_HITS_SHOWN:
+            shown.append(hit)
     kept = None
-    if hit_rows and on_hit == "drop" and len(hit_rows) < len(rows):
-        clean = [row for row in rows if row.number not in hit_rows]
+    if hit_rows and on_hit == "drop" and len(hit_rows) < checked.rows:
+        clean = (row for row in stream(dataset) if row.number not in hit_rows)
         kept = derive(clean, parents=(dataset,), transform="gate", params={"split": split, "dropped": len(hit_rows)})
     action: Literal["pass", "block", "drop"] = "pass" if not hit_rows else "drop" if kept else "block"
-    shown: tuple[Hit, ...] = tuple(hits[:_MOST_HITS_SHOWN]) if split == "dev" else ()
-    report = GateReport(dataset.id, split, len(rows), len(hit_rows), action, shown, kept.id if kept else None)
+    kept_id = kept.id if kept else None
+    report = GateReport(dataset.id, split, checked.rows, len(hit_rows), action, tuple(shown), kept_id)
     return report, kept
+
+
+def count(rows: Iterable[tuple[str, str]], items: Sequence[Item]) -> int:
+    """How many of these prompts and completions hold an item: all that may be told of a sealed test.
+
+    The same comparison as `check`; whoever calls it writes the query on the meter first.
+    """
+    numbered = (Row(number, {}, prompt, completion) for number, (prompt, completion) in enumerate(rows, start=1))
+    return len({hit.row for hit in _index(items).hits(numbered)})
+
+
+class _Counted:
+    """Rows that stream through, counted."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self._stream = rows
+        self.rows = 0
+
+    def __iter__(self) -> Iterator[Row]:
+        for row in self._stream:
+            self.rows += 1
+            yield row
 
 
 def _index(items: Sequence[Item]) -> BenchmarkIndex:

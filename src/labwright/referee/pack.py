@@ -27,16 +27,29 @@ from labwright.contracts.yamlfile import Node, compose, load, place
 SPEC_FILE = "benchmark.yaml"
 MAKER_TIMEOUT_S = 300.0
 _LONGEST_FILE_BYTES = 1 << 30
+_ADDED = {
+    "scorer": ("select", "ignore", "place", "timeout_s", "memory_mb", "rubric"),
+    "generation": ("samples", "description"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One question with its key. For a `choice` scorer the answer is a letter, an index from 0, or a choice's text."""
+    """One question with its key. For a `choice` scorer the answer is a letter, an index from 0, or a choice's text.
+
+    For `code` the key is `tests`: `setup` is the code that an output continues or replaces, `entry_point` the function
+    that the tests know as `candidate`. For `rubric` it is `rubric`, where the benchmark has none for all items. Both
+    may hold a reference as their answer, or none.
+    """
 
     id: str
     prompt: str
     answer: str
     choices: tuple[str, ...] = ()
+    setup: str = ""
+    tests: str = ""
+    entry_point: str = ""
+    rubric: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +76,12 @@ class _Line(BaseModel):
 
     id: Annotated[str | None, BeforeValidator(_text)] = None
     prompt: str = Field(min_length=1)
-    answer: Annotated[str, BeforeValidator(_text)] = Field(min_length=1)
+    answer: Annotated[str, BeforeValidator(_text)] = ""
     choices: tuple[Annotated[str, BeforeValidator(_text)], ...] = ()
+    setup: str = ""
+    tests: str = ""
+    entry_point: str = Field(default="", pattern=r"^([^\W\d]\w*)?$")
+    rubric: str = ""
 
 
 def read_pack(directory: Path) -> Pack:
@@ -108,11 +125,27 @@ def read_pack(directory: Path) -> Pack:
 
 def _pack_id(spec: BenchmarkSpec, dev: tuple[Item, ...], shots: tuple[Item, ...]) -> str:
     public = {
-        "spec": spec.model_dump(mode="json"),
-        "dev": [asdict(i) for i in dev],
-        "shots": [asdict(i) for i in shots],
+        "spec": _as_before(spec),
+        "dev": [item_fields(i) for i in dev],
+        "shots": [item_fields(i) for i in shots],
     }
     return hashlib.sha256(json.dumps(public, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def item_fields(item: Item) -> dict[str, object]:
+    """An item as a line of a file: fields that only some scorers know are left out where they are empty."""
+    return {k: v for k, v in asdict(item).items() if v or k not in ("setup", "tests", "entry_point", "rubric")}
+
+
+def _as_before(spec: BenchmarkSpec) -> dict[str, Any]:
+    """The spec as it is hashed. A pack keeps its id when a version adds settings: unset ones are left out."""
+    said: dict[str, Any] = spec.model_dump(mode="json")
+    for part, names in _ADDED.items():
+        defaults = type(getattr(spec, part)).model_fields
+        for name in names:
+            if getattr(getattr(spec, part), name) == defaults[name].default:
+                del said[part][name]
+    return said
 
 
 def _must_be_inside(directory: Path, name: str, where: str) -> None:
@@ -167,6 +200,13 @@ def _check_together(path: Path, spec: BenchmarkSpec) -> None:
             "a choice scorer compares log-likelihoods of plain text, so it cannot use a chat template",
             where=f"{path} (generation.chat)",
             cure="set chat: false",
+        )
+    if spec.generation.samples > 1 and (spec.generation.temperature == 0 or spec.scorer.kind == "choice"):
+        greedy = spec.scorer.kind != "choice"
+        raise SpecError(
+            "samples at temperature 0 are all the same" if greedy else "a choice scorer draws no samples",
+            where=f"{path} (generation.samples)",
+            cure="set generation.temperature, such as 0.7" if greedy else "remove generation.samples",
         )
     if spec.scorer.kind == "regex" and spec.scorer.pattern and re.compile(spec.scorer.pattern).groups < 1:
         raise SpecError(
@@ -247,6 +287,13 @@ def _item(line: str, number: int, path: Path, spec: BenchmarkSpec) -> Item:
         field = ".".join(str(part) for part in first["loc"])
         cure = 'an item is {"prompt": "…", "answer": "…"}'
         raise DataError(first["msg"], where=f"{where} ({field})" if field else where, cure=cure) from error
+    lacking = _lacking(read, spec)
+    if lacking:
+        raise DataError(
+            f"a {spec.scorer.kind} scorer needs `{lacking}`",
+            where=f"{where} ({lacking})",
+            cure=f'add "{lacking}": "…"' + (", or scorer.rubric for all items" if lacking == "rubric" else ""),
+        )
     if spec.scorer.kind == "choice":
         if len(read.choices) < 2:
             raise DataError(
@@ -260,7 +307,17 @@ def _item(line: str, number: int, path: Path, spec: BenchmarkSpec) -> Item:
                 where=f"{where} (answer)",
                 cure="give a choice's text, its letter, or its index from 0",
             )
-    return Item(read.id or f"{path.stem}-{number}", read.prompt, read.answer, read.choices)
+    name = read.id or f"{path.stem}-{number}"
+    return Item(name, read.prompt, read.answer, read.choices, read.setup, read.tests, read.entry_point, read.rubric)
+
+
+def _lacking(read: _Line, spec: BenchmarkSpec) -> str:
+    """The field without which this scorer has no key; empty where it is there."""
+    if spec.scorer.kind == "code":
+        return "" if read.tests else "tests"
+    if spec.scorer.kind == "rubric":
+        return "" if read.rubric or spec.scorer.rubric else "rubric"
+    return "" if read.answer else "answer"
 
 
 def choice_index(answer: str, choices: tuple[str, ...]) -> int | None:

@@ -22,9 +22,15 @@ def item_prompt(item: Item, generation: GenerationSpec) -> str:
     return head.rstrip(" ").replace("{prompt}", item.prompt)
 
 
+def answer_lead(generation: GenerationSpec) -> str:
+    """The blanks between a prompt and its answer, which `item_prompt` leaves out: a choice is scored with them."""
+    head, _, _ = generation.shot_template.partition("{answer}")
+    return head[len(head.rstrip(" ")) :]
+
+
 def few_shot_prefix(shots: Sequence[Item], generation: GenerationSpec) -> str:
-    """The worked examples, each ended by the separator; empty without shots."""
-    return "".join(_shot(shot, generation) + generation.shot_separator for shot in shots)
+    """What stands before every prompt: the description, and the worked examples, each ended by the separator."""
+    return generation.description + "".join(_shot(shot, generation) + generation.shot_separator for shot in shots)
 
 
 def decoding_of(generation: GenerationSpec, seed: int = 0) -> Decoding:

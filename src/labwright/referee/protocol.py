@@ -7,7 +7,7 @@ request may be sent again after a crash: the referee answers a repeated one from
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, TypeAdapter
@@ -35,6 +35,9 @@ class Opening:
     sandbox: Literal["auto", "off"]
     worker: str
     environment: Mapping[str, str]
+    judge_model: str = ""  # whose word counts where a benchmark is scored by a rubric
+    judge: tuple[str, ...] = ()  # the command of its process, which may use the network; none: nobody judges
+    judge_environment: Mapping[str, str] = field(default_factory=dict, repr=False)  # with the judge's keys
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,25 @@
-"""From an output to a score: 1 for right, 0 for wrong. Any text may come in; none may crash a scorer."""
+"""From an output to a score: 1 for right, 0 for wrong. Any text may come in; none may crash a scorer.
+
+Programs are scored in code/, outputs to be judged by a rubric in judging.py; both need more than a spec, see `Means`.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 import string
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
 from typing import Protocol
 
+from labwright.compute.sandbox import Sandbox
+from labwright.contracts.errors import UsageError
+from labwright.contracts.generation import OutputJudge
 from labwright.contracts.research import ItemResult
-from labwright.contracts.specs import ScorerSpec
+from labwright.contracts.specs import BenchmarkSpec, ScorerSpec
+from labwright.referee.code import CodeScorer
+from labwright.referee.judging import RubricScorer
 from labwright.referee.pack import Item, choice_index
 
 _NUMBER = re.compile(
@@ -27,6 +38,15 @@ class Scorer(Protocol):
         """The prediction found in the output, and whether it is right."""
 
 
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What some scorers need beside the spec: where programs run, and who judges."""
+
+    sandbox: Sandbox | None = None
+    unconfined: bool = False  # a person has switched the sandbox off
+    judge: OutputJudge | None = None
+
+
 class TextScorer:
     """Equal after the normalisations that the benchmark names (`exact`, `normalised`)."""
 
@@ -34,31 +54,50 @@ class TextScorer:
         steps = spec.normalise
         if spec.kind == "normalised" and not steps:
             steps = ("strip", "lower", "punctuation", "articles", "whitespace")
+        self._ignore = [re.compile(pattern) for pattern in spec.ignore]
         self._steps = [_NORMALISERS[name] for name in steps]
 
     def score(self, item: Item, output: str) -> ItemResult:
-        prediction = self._normalised(output[:_LONGEST_OUTPUT])
-        return _result(item, output, prediction, prediction == self._normalised(item.answer))
+        prediction = self.normalised(output[:_LONGEST_OUTPUT])
+        return _result(item, output, prediction, prediction == self.normalised(item.answer))
 
-    def _normalised(self, text: str) -> str:
+    def normalised(self, text: str) -> str:
+        """The text without what is ignored, after all steps."""
+        for pattern in self._ignore:
+            text = pattern.sub("", text)
         for step in self._steps:
             text = step(text)
         return text
 
 
+class IncludesScorer:
+    """The answer stands in the output, or at its start or end, after the normalisations that the benchmark names."""
+
+    def __init__(self, spec: ScorerSpec) -> None:
+        self._place = spec.place
+        self._compare = TextScorer(spec)
+
+    def score(self, item: Item, output: str) -> ItemResult:
+        prediction, answer = self._compare.normalised(output[:_LONGEST_OUTPUT]), self._compare.normalised(item.answer)
+        found = {"anywhere": prediction.find(answer) >= 0, "start": prediction.startswith(answer)}
+        return _result(item, output, prediction, bool(answer) and found.get(self._place, prediction.endswith(answer)))
+
+
 class RegexScorer:
-    """The last match's first group (or the whole match), compared like text."""
+    """The last (or first) match's first group that holds something (or the whole match), compared like text."""
 
     def __init__(self, spec: ScorerSpec) -> None:
         self._pattern = re.compile(spec.pattern or "", re.MULTILINE)
+        self._place = 0 if spec.select == "first" else -1
         self._compare = TextScorer(spec.model_copy(update={"normalise": spec.normalise or ("strip",)}))
 
     def score(self, item: Item, output: str) -> ItemResult:
         matches = list(self._pattern.finditer(output[:_LONGEST_OUTPUT]))
         if not matches:
             return _result(item, output, "", False)
-        found = matches[-1].group(1) if self._pattern.groups else matches[-1].group(0)
-        inner = self._compare.score(item, found or "")
+        match = matches[self._place]
+        found = next((group for group in match.groups() if group), "") if self._pattern.groups else match.group(0)
+        inner = self._compare.score(item, found)
         return _result(item, output, inner.prediction, bool(inner.score))
 
 
@@ -91,13 +130,58 @@ class ChoiceScorer:
         return _result(item, output, output, output == correct_choice(item))
 
 
-def scorer_for(spec: ScorerSpec) -> Scorer:
-    """The scorer that a benchmark names."""
+class SampledScorer:
+    """The mean over an item's k outputs (avg@k), which come as one JSON list."""
+
+    def __init__(self, one: Scorer) -> None:
+        self._one = one
+
+    def score(self, item: Item, output: str) -> ItemResult:
+        results = [self._one.score(item, each) for each in samples_of(output)]
+        said = json.dumps([r.output for r in results], ensure_ascii=False)
+        predictions = json.dumps([r.prediction for r in results], ensure_ascii=False)
+        return ItemResult(item.id, said, predictions, fmean(r.score for r in results) if results else 0.0)
+
+
+def samples_of(output: str) -> list[str]:
+    """The outputs that one item's k samples were kept as; none where it is no list of texts."""
+    try:
+        found = json.loads(output)
+    except (ValueError, RecursionError):
+        return []
+    return found if isinstance(found, list) and all(isinstance(each, str) for each in found) else []
+
+
+def benchmark_scorer(spec: BenchmarkSpec, means: Means | None = None) -> Scorer:
+    """The scorer of a benchmark's items: of one output, or of k. Raises as `scorer_for`."""
+    one = scorer_for(spec.scorer, means)
+    return one if spec.generation.samples == 1 else SampledScorer(one)
+
+
+def scorer_for(spec: ScorerSpec, means: Means | None = None) -> Scorer:
+    """The scorer that a benchmark names.
+
+    Raises:
+        UsageError: it needs a judge, and none is set.
+        BoundaryError: it runs programs, and they cannot be confined.
+    """
+    means = means or Means()
+    if spec.kind == "code":
+        return CodeScorer(spec, means.sandbox or Sandbox(), unconfined=means.unconfined)
+    if spec.kind == "rubric":
+        if means.judge is None:
+            raise UsageError(
+                "this benchmark is scored by a judge, and no judge model is set",
+                where="LABWRIGHT_JUDGE_MODEL",
+                cure="set it to a model, such as anthropic:NAME or local:NAME",
+            )
+        return RubricScorer(spec, means.judge)
     makers: dict[str, Callable[[], Scorer]] = {
         "exact": lambda: TextScorer(spec),
         "normalised": lambda: TextScorer(spec),
         "numeric": lambda: NumericScorer(spec),
         "regex": lambda: RegexScorer(spec),
+        "includes": lambda: IncludesScorer(spec),
         "choice": ChoiceScorer,
     }
     return makers[spec.kind]()
@@ -146,6 +230,7 @@ _NORMALISERS: dict[str, Callable[[str], str]] = {
     "strip": str.strip,
     "lower": str.casefold,
     "punctuation": lambda text: text.translate(str.maketrans("", "", string.punctuation)),
+    "edges": lambda text: text.strip(string.whitespace + string.punctuation),
     "articles": lambda text: _ARTICLES.sub(" ", text),
     "whitespace": lambda text: " ".join(text.split()),
 }

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
+from labwright.compute.sandbox import Sandbox
+from labwright.contracts.errors import LabwrightError, UsageError
 from labwright.contracts.generation import LikelihoodRequest
 from labwright.contracts.research import BASE, Comparison, Evaluation, Interval, ItemResult, Outcome, Verdict
 from labwright.contracts.specs import BenchmarkSpec
 from labwright.contracts.views import StudyView
 from labwright.referee.generation import GenerationWorker
-from labwright.referee.pack import Item
-from labwright.referee.prompts import decoding_of, few_shot_prefix, item_prompt
+from labwright.referee.pack import Item, item_fields
+from labwright.referee.prompts import answer_lead, decoding_of, few_shot_prefix, item_prompt
 from labwright.referee.protocol import Judge, Rescored
-from labwright.referee.scorers import choose, scorer_for
+from labwright.referee.scorers import Means, Scorer, benchmark_scorer, choose
 from labwright.referee.verdict import decide
 from labwright.stats import bootstrap_mean, compare_paired, wilson
 
 OnProgress = Callable[[int, int], None]
+_SLOW = ("code", "rubric")  # scorers that wait for others: several items at once
+_AT_ONCE = 4
 
 
 def answer(
@@ -29,21 +35,57 @@ def answer(
     shots: Sequence[Item],
     deadline: float | None,
     on_progress: OnProgress,
+    *,
+    means: Means | None = None,
+    seed: int = 0,
 ) -> tuple[ItemResult, ...]:
-    """Let the loaded model answer the items, and score what it says. The worker never sees an answer."""
+    """Let the loaded model answer the items, and score what it says. The worker never sees an answer.
+
+    `seed` is the referee's, see `decoding_seed`. Raises what the worker and the scorer raise.
+    """
+    scorer = benchmark_scorer(spec, means)  # first: what cannot be scored need not be generated
     prefix = few_shot_prefix(shots, spec.generation)
     if spec.scorer.kind == "choice":
         outputs = _choices(worker, spec, items, prefix, deadline, on_progress)
-    else:
-        outputs = worker.generate(
-            [item_prompt(item, spec.generation) for item in items],
-            decoding_of(spec.generation),
-            shared_prefix=prefix,
-            deadline=deadline,
-            on_progress=on_progress,
-        )
-    scorer = scorer_for(spec.scorer)
-    return tuple(scorer.score(item, output) for item, output in zip(items, outputs, strict=True))
+        return score_all(scorer, items, outputs)
+    samples, slow = spec.generation.samples, spec.scorer.kind in _SLOW
+    total = len(items) * (samples + slow)  # in outputs; where scoring takes time, an item's counts as one more
+    made = worker.generate(
+        [item_prompt(item, spec.generation) for item in items for _ in range(samples)],
+        decoding_of(spec.generation, seed),
+        shared_prefix=prefix,
+        deadline=deadline,
+        on_progress=lambda done, _: on_progress(done, total),
+    )
+    outputs = made if samples == 1 else [
+        json.dumps(made[at : at + samples], ensure_ascii=False) for at in range(0, len(made), samples)
+    ]  # fmt: skip
+    return score_all(scorer, items, outputs, (lambda done: on_progress(len(made) + done, total)) if slow else None)
+
+
+def score_all(
+    scorer: Scorer, items: Sequence[Item], outputs: Sequence[str], on_scored: Callable[[int], None] | None = None
+) -> tuple[ItemResult, ...]:
+    """The results in the items' order; several at once where `on_scored` says that each takes time."""
+    if on_scored is None:
+        return tuple(scorer.score(item, output) for item, output in zip(items, outputs, strict=True))
+    results = []
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        asked = [pool.submit(scorer.score, item, output) for item, output in zip(items, outputs, strict=True)]
+        try:
+            for done, future in enumerate(asked, start=1):
+                results.append(future.result())
+                on_scored(done)
+        except LabwrightError:
+            for future in asked:
+                future.cancel()
+            raise
+    return tuple(results)
+
+
+def decoding_seed(benchmark_id: str, split: str) -> int:
+    """The seed that outputs are drawn with: fixed by what is scored, so that nobody can ask until they are lucky."""
+    return int.from_bytes(hashlib.sha256(f"{benchmark_id} {split}".encode()).digest()[:4]) >> 1
 
 
 def _choices(
@@ -55,8 +97,11 @@ def _choices(
     on_progress: OnProgress,
 ) -> list[str]:
     """The most likely choice of each item; all choices go through the model in one request."""
+    lead = answer_lead(spec.generation)
     requests = [
-        LikelihoodRequest(item_prompt(item, spec.generation), f" {choice}") for item in items for choice in item.choices
+        LikelihoodRequest(item_prompt(item, spec.generation), f"{lead}{choice}")
+        for item in items
+        for choice in item.choices
     ]
     values = worker.log_likelihoods(requests, shared_prefix=prefix, deadline=deadline, on_progress=on_progress)
     chosen, start = [], 0
@@ -137,25 +182,51 @@ def _caution(evaluation: Evaluation) -> str:
 
 
 def score_rows(
-    worker: GenerationWorker, spec: BenchmarkSpec, rows: Sequence[tuple[str, str]], on_progress: OnProgress
+    worker: GenerationWorker,
+    spec: BenchmarkSpec,
+    rows: Sequence[tuple[str, str]],
+    on_progress: OnProgress,
+    means: Means | None = None,
 ) -> list[float]:
-    """One score a training row, by the benchmark's decoding and scorer."""
+    """One score a training row, by the benchmark's decoding and scorer.
+
+    Raises UsageError where the scorer needs what a training row has not: choices, tests.
+    """
+    if spec.scorer.kind in ("choice", "code") or (spec.scorer.kind == "rubric" and not spec.scorer.rubric):
+        needs = {"choice": "choices", "code": "tests"}.get(spec.scorer.kind, "a rubric")
+        raise UsageError(
+            f"training rows cannot be scored by this benchmark: its {spec.scorer.kind} scorer needs {needs}",
+            where=spec.name,
+            cure="score rows by loss instead",
+        )
     items = [Item(str(n), prompt, row_answer) for n, (prompt, row_answer) in enumerate(rows, start=1)]
-    return [r.score for r in answer(worker, spec, items, (), None, on_progress)]
+    return [r.score for r in answer(worker, spec, items, (), None, on_progress, means=means)]
 
 
-def rescore(spec: BenchmarkSpec, items: Sequence[Item], outputs: Sequence[tuple[str, str]]) -> Rescored:
+def rescore(
+    spec: BenchmarkSpec, items: Sequence[Item], outputs: Sequence[tuple[str, str]], means: Means | None = None
+) -> Rescored:
     """Score outputs again, by item id."""
     keys = {item.id: item for item in items}
-    scorer = scorer_for(spec.scorer)
+    scorer = benchmark_scorer(spec, means)
     scores = [scorer.score(keys[item_id], output).score for item_id, output in outputs]
     return Rescored(interval(scores), tuple(scores))
 
 
-def rescored(spec: BenchmarkSpec, items: Sequence[Item], results: Sequence[ItemResult]) -> list[float]:
+def rescored(
+    spec: BenchmarkSpec, items: Sequence[Item], results: Sequence[ItemResult], means: Means | None = None
+) -> list[float]:
     """Score stored outputs again."""
-    scorer = scorer_for(spec.scorer)
-    return [scorer.score(item, result.output).score for item, result in zip(items, results, strict=True)]
+    return [r.score for r in score_all(benchmark_scorer(spec, means), items, [r.output for r in results])]
+
+
+def why_not_again(spec: BenchmarkSpec, sandbox: Sandbox) -> str:
+    """Why outputs cannot be scored again by whoever holds them; empty where they can."""
+    if spec.scorer.kind == "rubric":
+        return "a judge's word is not given twice"
+    if spec.scorer.kind == "code" and sandbox.boundary != "enforced":
+        return "programs are not run without a sandbox"
+    return ""
 
 
 # -- files of a bundle -------------------------------------------------------------------------------------------------
@@ -166,7 +237,7 @@ def write_public_part(folder: Path, spec: BenchmarkSpec, splits: Mapping[str, Se
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "spec.json").write_text(spec.model_dump_json(indent=2) + "\n")
     for name, items in splits.items():
-        text = "".join(json.dumps(asdict(i), ensure_ascii=False) + "\n" for i in items)
+        text = "".join(json.dumps(item_fields(i), ensure_ascii=False) + "\n" for i in items)
         (folder / f"{name}.jsonl").write_text(text)
     return [folder / "spec.json", *(folder / f"{name}.jsonl" for name in splits)]
 

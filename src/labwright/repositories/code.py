@@ -24,7 +24,7 @@ from labwright.contracts.repositories import (
     failure_lines,
 )
 from labwright.repositories.addresses import linked_lines, parse
-from labwright.repositories.examples import find_examples
+from labwright.repositories.examples import failure, find_examples
 from labwright.repositories.excerpts import MOST_CHARACTERS, MOST_LINES, excerpt
 from labwright.repositories.notebook import is_notebook, readable
 
@@ -184,7 +184,7 @@ class Code:
                 answers.append(question(source))
             except ServiceError as error:
                 errors.append(error)
-                failures.append(Failure(source.name, error.one_line()))
+                failures.append(failure(source.name, error))
         if errors and not answers:
             if len(errors) == 1:
                 raise errors[0]

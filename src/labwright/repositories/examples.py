@@ -19,7 +19,7 @@ from labwright.contracts.repositories import (
     Repository,
     failure_lines,
 )
-from labwright.repositories.matching import telling, terms
+from labwright.repositories.matching import match_name, telling, terms
 from labwright.repositories.notebook import is_notebook, readable
 from labwright.repositories.scoring import focus, judge_path, judge_repository, judge_text
 
@@ -100,12 +100,14 @@ def find_examples(
         except ServiceError as error:
             if repo is not None:
                 raise
-            gathered.failures.append(Failure(source.name, error.one_line()))
+            gathered.failures.append(failure(source.name, error))
     if len({failure.source for failure in gathered.failures} & {s.name for s in sources}) == len(sources) > 0:
         raise ServiceError("no source answered", where=failure_lines(gathered.failures), cure="try again later")
     best = sorted(gathered.candidates.values(), key=lambda c: (-c.score, str(c.place)))
     _read(gathered, {source.name: source for source in sources}, best[: max(most_read, 0)], libraries)
     best.sort(key=lambda c: (-c.score, str(c.place)))
+    if best and not any(_answers(c, wanted) for c in best):
+        gathered.remarks.append(f"none of them holds {', '.join(wanted)}: they stand by where they lie alone")
     if len(best) > most_read:
         gathered.remarks.append(
             f"{most_read} of {len(best)} candidates were read; the others stand by their path alone"
@@ -115,6 +117,11 @@ def find_examples(
         tuple(dict.fromkeys(gathered.remarks)),
         tuple(gathered.failures),
     )
+
+
+def failure(source: str, error: ServiceError) -> Failure:
+    """As results carry it: without the address, whose query is long and says nothing to a person."""
+    return Failure(source, f"{error.what} ({error.cure})" if error.cure else error.what)
 
 
 def _from_repository(gathered: _Gathered, source: CodeSource, text: str, repo: Place) -> None:
@@ -144,10 +151,10 @@ def _from_everywhere(gathered: _Gathered, source: CodeSource, text: str) -> None
         try:
             listing = source.files(repository.place.repo)
         except RateLimitedError as error:  # what the search found still serves
-            gathered.failures.append(Failure(str(repository.place), error.one_line()))
+            gathered.failures.append(failure(str(repository.place), error))
             return
         except ServiceError as error:  # gated or gone
-            gathered.failures.append(Failure(str(repository.place), error.one_line()))
+            gathered.failures.append(failure(str(repository.place), error))
             continue
         gathered.remarks += listing.remarks
         for entry in listing.files:
@@ -186,7 +193,7 @@ def _read(
             candidate.score -= 1.0
             if isinstance(error, RateLimitedError):
                 resting.add(place.source)
-                gathered.failures.append(Failure(place.source, error.one_line()))
+                gathered.failures.append(failure(place.source, error))
             continue
         shown, code = _text_and_code(file)
         judged = judge_text(file, code, gathered.wanted, libraries)
@@ -196,6 +203,12 @@ def _read(
         if file.kind is FileKind.TEXT:
             candidate.lines = shown.rstrip("\n").count("\n") + 1
             candidate.focus = focus(shown, gathered.wanted)
+
+
+def _answers(candidate: _Candidate, wanted: Sequence[str]) -> bool:
+    """Whether it, as far as it was read, or its path has a word of what is sought."""
+    text = candidate.file.text.lower() if candidate.file is not None else ""
+    return any(term in text for term in wanted) or bool(match_name(candidate.place.path, wanted).matched)
 
 
 def _text_and_code(file: FileText) -> tuple[str, str]:

@@ -179,7 +179,8 @@ def _check_names(spec: StudySpec, directory: Path, path: Path, root: Node) -> No
         raise SpecError(
             f"{spec.benchmark!r} has to be frozen into a pack first",
             where=where,
-            cure="make a directory with a benchmark.yaml and its items, and name that directory",
+            cure=f"labwright benchmark add {shlex.quote(spec.benchmark)} "
+            f"--out {shlex.quote(str(directory))}/benchmark, then write `benchmark: benchmark`",
         )
     benchmark = directory / spec.benchmark
     if not (benchmark / "benchmark.yaml").is_file():

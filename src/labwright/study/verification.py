@@ -18,6 +18,7 @@ from typing import Literal
 
 from pydantic import JsonValue, TypeAdapter
 
+from labwright.compute.sandbox import Sandbox
 from labwright.contracts.errors import LabwrightError, UsageError
 from labwright.contracts.events import EvaluationRecorded, Recorded, VerdictGiven
 from labwright.contracts.research import BASE, Comparison, Evaluation, Interval, ItemResult, Outcome, Verdict
@@ -175,7 +176,10 @@ def _evaluation(contents: _Contents, evaluation: Evaluation) -> Finding:
         return Finding(what, "not checked", "its per-item results are not in the bundle")
     scores = [r.score for r in results]
     keys = contents.items.get(evaluation.split)
-    if keys is not None and contents.spec is not None:
+    kept = scoring.why_not_again(contents.spec, Sandbox()) if contents.spec is not None else ""
+    if keys is not None and kept:
+        wrong, how = "", f"from {len(scores)} items' scores: {kept}"
+    elif keys is not None and contents.spec is not None:
         wrong = _wrong_items(contents.folder, evaluation, results, keys, contents.spec)
         how = f"{len(scores)} outputs scored again"
     elif evaluation.split == "test":

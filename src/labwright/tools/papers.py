@@ -16,7 +16,7 @@ from labwright.contracts.errors import NotFoundError
 from labwright.contracts.literature import Citation, Direction, Failure, Found, Paper, Query, Unapplied
 from labwright.literature import ids
 from labwright.literature.graph import survey
-from labwright.literature.reader import outline
+from labwright.literature.reader import is_bibliography, outline
 from labwright.literature.reader import page as page_of
 from labwright.literature.recipes import RuleExtractor, describe, read_recipes
 from labwright.tools.answers import answer, clipped, page
@@ -115,6 +115,8 @@ class PaperTools:
             why: what it is read for; kept in the library
         """
         read = self._desk.literature.read(ids.parse(paper), why)
+        if is_bibliography(section):
+            read = self._desk.literature.resolved(read)
         head = f"{read.paper.title} ({read.paper.id}), from {read.document.origin}"
         remarks = [*read.remarks, *read.document.remarks]
         if not section:

@@ -78,6 +78,11 @@ def files(repo: str, under: str, offline: bool, json: bool) -> int:
 def read(where: str, lines: str | None, offline: bool, json: bool) -> int:
     """A file by line range."""
     path = Path(where).expanduser()
+    if path.is_dir():
+        raise UsageError("this is a directory", where=where, cure=f"list it: labwright code files {where}")
+    if ":" not in where and where.count("/") != 1 and not path.is_file():  # neither a place nor OWNER/NAME
+        cure = "check the path, or name a file as `code examples` and `code files` show it: github:OWNER/NAME:PATH"
+        raise UsageError("there is no such file", where=where, cure=cure)
     with _reading(str(path.parent) if path.is_file() else where, offline) as (room, place):
         shown = room.code.read(f"{place}:{path.name}" if path.is_file() else where, lines)
     if json:

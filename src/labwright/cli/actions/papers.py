@@ -28,7 +28,7 @@ from labwright.contracts.literature import (
     Unapplied,
 )
 from labwright.literature import ids
-from labwright.literature.reader import outline, page
+from labwright.literature.reader import is_bibliography, outline, page
 
 _PAGE = 20_000
 _OUTLINE = "list"
@@ -57,6 +57,24 @@ def daily(date: str | None, limit: int, offline: bool, json: bool) -> int:
     return _listed(found, json, "no papers on that day: weekends have none")
 
 
+def passages(
+    query: str, since: int | None, until: int | None, sources: Sequence[str], limit: int, offline: bool, json: bool
+) -> int:
+    """Passages of papers' texts, also of those in the library."""
+    with _reading(offline) as room:
+        found = room.literature.snippets(Query(query, since, until, limit=limit), sources)
+    if json:
+        print_json({**asdict(found), "snippets": [{"id": s.paper.id, **asdict(s)} for s in found.snippets]})
+        return 0
+    if not found.snippets:
+        say("no passage was found: try fewer or other words")
+    for each in found.snippets:
+        say(f"{_line(each.paper)}{f'  {each.section}' if each.section else ''}")
+        say(f"    {one_line(each.text, 400)}")
+    _say_gaps(found.failures, found.unapplied)
+    return 0
+
+
 def show(paper: str, offline: bool, json: bool) -> int:
     """One paper, as all sources describe it."""
     wanted = ids.parse(paper)
@@ -76,6 +94,8 @@ def read(paper: str, section: str | None, offset: int, offline: bool, json: bool
     wanted = ids.parse(paper)
     with _reading(offline) as room:
         reading = room.literature.read(wanted, "read at the terminal")
+        if is_bibliography(section):
+            reading = room.literature.resolved(reading)
     document = reading.document
     if section == _OUTLINE:
         print_json(asdict(document)) if json else say(outline(document))
@@ -103,6 +123,8 @@ def cited(paper: str, direction: str, limit: int, offline: bool, json: bool) -> 
         return 0
     if not found.citations:
         say(f"{found.source} knows no {direction} of this paper")
+        _say_gaps(found.failures, ())
+        return 0
     for citation in found.citations:
         mark = "*" if citation.influential else " "
         intents = f"  [{', '.join(citation.intents)}]" if citation.intents else ""
@@ -131,6 +153,7 @@ def resources(paper: str, limit: int, offline: bool, json: bool) -> int:
         return 0
     if not linked.resources:
         say("no models, datasets, Spaces or code are linked to this paper")
+        _say_gaps(linked.failures, ())
         return 0
     table = Table(box=None, pad_edge=False)
     table.add_column("kind", no_wrap=True)

@@ -70,7 +70,9 @@ def _check(out: Path | None) -> None:
 def _show(found: Survey) -> None:
     walked = found.graph
     console = Console()
-    said = f"{len(walked.papers):,} papers, {len(walked.edges):,} citations among them, {walked.asked} questions asked"
+    counts = ((len(walked.papers), "paper"), (len(walked.edges), "citation"), (walked.asked, "question"))
+    papers, citations, questions = (f"{count:,} {noun}{'' if count == 1 else 's'}" for count, noun in counts)
+    said = f"{papers}, {citations} among them, {questions} asked"
     say(said)
     table = Table(box=None, pad_edge=False)
     for name in ("#", "score", "id", "title", "year", "citations"):

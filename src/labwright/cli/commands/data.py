@@ -78,3 +78,175 @@ def convert(
     """
     options = (form, system, template, answer, reasoning, repair, keep or [])
     act("data", "convert", src, out, to, split, options, offline, json=json)
+
+
+@data.command("synth")
+def synth(
+    spec: Annotated[Path, typer.Argument(metavar="SPEC.yaml", help="slices, generators, checks, budget")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="a .jsonl or .parquet file")],
+    model: Annotated[str | None, typer.Option("--model", "-m", help="who writes; see `labwright models`")] = None,
+    against: Annotated[
+        list[Path] | None, typer.Option("--against", metavar="BENCHMARK", help="keep no row like its items")
+    ] = None,
+    unlike: Annotated[
+        list[str] | None, typer.Option("--unlike", metavar="VERSION", help="keep no row like those of this version")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Generate rows, check them, keep the checked ones.
+
+    Goes on where it stopped when the same command is given again. Exit code 1: not every slice has its rows.
+    """
+    act("data_synth", "synth", spec, out, model, against or [], unlike or [], json=json)
+
+
+Out = Annotated[str, typer.Argument(metavar="OUT", help="a .jsonl or .parquet file, or only a name for the version")]
+Seed = Annotated[int, typer.Option("--seed", help="the same seed gives the same rows")]
+Version = Annotated[
+    str, typer.Argument(metavar="VERSION", help="a version's id or name, or a file that one was written to")
+]
+
+
+@data.command("dedup")
+def dedup(
+    src: Src,
+    out: Out,
+    near: Annotated[bool, typer.Option("--near", help="near-duplicates too, by MinHash, confirmed by Jaccard")] = False,
+    by: Annotated[list[str] | None, typer.Option("--by", metavar="COLUMN", help="compare these columns only")] = None,
+    threshold: Annotated[
+        float, typer.Option("--threshold", min=0.5, max=1.0, help="how alike near-duplicates are")
+    ] = 0.8,
+    offline: Offline = False,
+    json: Json = False,
+) -> None:
+    """Keep the first of rows that are the same."""
+    act("data_transforms", "dedup", src, out, near, by or [], threshold, offline, json=json)
+
+
+@data.command("filter")
+def filter_rows(
+    src: Src,
+    out: Out,
+    where: Annotated[str | None, typer.Option("--where", metavar="SQL", help="a condition over the columns")] = None,
+    column: Annotated[
+        str | None, typer.Option("--column", help="what the rules below look at; default: all text")
+    ] = None,
+    min_length: Annotated[int | None, typer.Option("--min-length", min=0, help="characters")] = None,
+    max_length: Annotated[int | None, typer.Option("--max-length", min=0, help="characters")] = None,
+    matching: Annotated[str | None, typer.Option("--matching", metavar="REGEX", help="only rows that match")] = None,
+    not_matching: Annotated[
+        str | None, typer.Option("--not-matching", metavar="REGEX", help="no row that matches")
+    ] = None,
+    language: Annotated[list[str] | None, typer.Option("--language", help="such as en; may be repeated")] = None,
+    offline: Offline = False,
+    json: Json = False,
+) -> None:
+    """Keep the rows that meet every rule."""
+    lengths, patterns = (min_length, max_length), (matching, not_matching)
+    act(
+        "data_transforms", "filter_rows", src, out, where, column, lengths, patterns, language or [], offline, json=json
+    )
+
+
+@data.command("subset")
+def subset(
+    src: Src,
+    out: Out,
+    size: Annotated[float, typer.Option("--size", help="rows, or below 1 a share")],
+    by: Annotated[str | None, typer.Option("--by", metavar="COLUMN", help="keep this column's proportions")] = None,
+    seed: Seed = 0,
+    offline: Offline = False,
+    json: Json = False,
+) -> None:
+    """Draw rows without replacement."""
+    act("data_transforms", "subset", src, out, size, seed, by, offline, json=json)
+
+
+@data.command("upsample")
+def upsample(
+    src: Src,
+    out: Out,
+    where: Annotated[str | None, typer.Option("--where", metavar="SQL", help="which rows")] = None,
+    factor: Annotated[float | None, typer.Option("--factor", min=1.0, help="how often each of them stands")] = None,
+    by: Annotated[
+        str | None, typer.Option("--by", metavar="COLUMN", help="weights are of this column's values")
+    ] = None,
+    weight: Annotated[list[str] | None, typer.Option("--weight", metavar="VALUE=N", help="may be repeated")] = None,
+    seed: Seed = 0,
+    offline: Offline = False,
+    json: Json = False,
+) -> None:
+    """Repeat rows; the weights stand in the lineage."""
+    act("data_transforms", "upsample", src, out, where, factor, by, weight or [], seed, offline, json=json)
+
+
+@data.command("mix")
+def mix(
+    sources: Annotated[list[str], typer.Argument(metavar="SRC=WEIGHT...", help="a weight of 1 may be left out")],
+    out: Out,
+    size: Annotated[int | None, typer.Option("--size", min=1, help="default: as many as need no row twice")] = None,
+    seed: Seed = 0,
+    offline: Offline = False,
+    json: Json = False,
+) -> None:
+    """Mix sources in proportion, shuffled."""
+    act("data_transforms", "mix", sources, out, size, seed, offline, json=json)
+
+
+@data.command("split")
+def split(
+    src: Src,
+    out: Out,
+    part: Annotated[
+        list[str] | None, typer.Option("--part", metavar="NAME=SHARE", help="default: train=0.9 and test=0.1")
+    ] = None,
+    stratify: Annotated[str | None, typer.Option("--stratify", metavar="COLUMN", help="keep its proportions")] = None,
+    group: Annotated[
+        str | None, typer.Option("--group", metavar="COLUMN", help="never divide one of its values")
+    ] = None,
+    together: Annotated[
+        str, typer.Option("--together", help="what stays in one part: none, exact or near copies")
+    ] = "near",
+    seed: Seed = 0,
+    offline: Offline = False,
+    json: Json = False,
+) -> None:
+    """Split into parts; copies of a row stay in one part. A part goes to OUT-NAME."""
+    act("data_transforms", "split", src, out, part or [], stratify, group, together, seed, offline, json=json)
+
+
+@data.command("difficulty")
+def difficulty(
+    src: Src,
+    out: Out,
+    model: Annotated[str, typer.Option("--model", "-m", help="a bundled name, a directory, or a Hub id")],
+    by: Annotated[str, typer.Option("--by", help="pass-rate, loss or margin")] = "pass-rate",
+    samples: Annotated[int, typer.Option("--samples", min=1, help="of the pass rate")] = 8,
+    keep: Annotated[str | None, typer.Option("--keep", help="only easy, medium, hard, frontier or mixed rows")] = None,
+    new_tokens: Annotated[int, typer.Option("--max-new-tokens", min=1, help="of a sample")] = 256,
+    seed: Seed = 0,
+    offline: Offline = False,
+    json: Json = False,
+) -> None:
+    """Score every row by a model, and make variants by difficulty. Scores are kept; a killed run goes on."""
+    act("data_transforms", "difficulty", src, out, model, by, samples, keep, new_tokens, seed, offline, json=json)
+
+
+@data.command("lineage")
+def lineage(
+    version: Version,
+    row: Annotated[int | None, typer.Option("--row", min=1, help="where this row came from")] = None,
+    json: Json = False,
+) -> None:
+    """Show what made a version, or where a row of it came from."""
+    act("data_transforms", "lineage", version, row, json=json)
+
+
+@data.command("card")
+def card(
+    version: Version,
+    out: Annotated[Path | None, typer.Option("--out", metavar="README.md", help="write it here")] = None,
+    json: Json = False,
+) -> None:
+    """Write a dataset card from lineage and findings."""
+    act("data_transforms", "card", version, out, json=json)

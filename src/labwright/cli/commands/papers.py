@@ -44,6 +44,24 @@ def search(
     act("papers", "search", query, since, until, min_citations, source or [], limit, offline, json=json)
 
 
+@papers.command("passages")
+def passages(
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="words")],
+    since: Annotated[
+        int | None, typer.Option("--since", metavar="YEAR", help="published in this year or later")
+    ] = None,
+    until: Annotated[
+        int | None, typer.Option("--until", metavar="YEAR", help="published in this year or earlier")
+    ] = None,
+    source: Annotated[list[str] | None, typer.Option("--source", help="s2, library; may be repeated")] = None,
+    limit: Limit = 10,
+    offline: Offline = False,
+    json: Json = False,
+) -> None:
+    """Find passages in the texts of papers, also of those in the library."""
+    act("papers", "passages", query, since, until, source or [], limit, offline, json=json)
+
+
 @papers.command("show")
 def show(paper: PaperId, offline: Offline = False, json: Json = False) -> None:
     """Show what is known of a paper: metadata, abstract, citations, notes."""

@@ -71,6 +71,7 @@ class Scratch:
         self._loaded += 1
         file = self.folder / f"data-{self._loaded}.duckdb"
         connection = self._open(file, paths)
+        connection.execute("SET force_compression = 'uncompressed'")  # it is read once or twice: packing costs more
         try:
             yield connection, file
         finally:

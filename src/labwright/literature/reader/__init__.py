@@ -8,7 +8,7 @@ their ids.
 from labwright.literature.reader.prints import Limits
 from labwright.literature.reader.reader import Reader
 from labwright.literature.reader.resolving import Resolved, resolve
-from labwright.literature.reader.sections import Excerpt, find, heading, outline, page, whole, within
+from labwright.literature.reader.sections import Excerpt, find, heading, is_bibliography, outline, page, whole, within
 
 __all__ = [
     "Excerpt",
@@ -17,6 +17,7 @@ __all__ = [
     "Resolved",
     "find",
     "heading",
+    "is_bibliography",
     "outline",
     "page",
     "resolve",

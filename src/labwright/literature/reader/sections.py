@@ -63,6 +63,11 @@ def page(document: Document, section: str | None = None, offset: int = 0, most: 
     return Excerpt(text[offset:end], where, offset, end, len(text))
 
 
+def is_bibliography(section: str | None) -> bool:
+    """Whether a section that is asked for is the list of references."""
+    return section is not None and _plain(section) in _BIBLIOGRAPHY
+
+
 def find(document: Document, wanted: str) -> Section:
     """The section of a number or a title, or the one whose title is most like it. Raises UsageError that lists them."""
     return document.sections[_index(document, wanted)]
@@ -110,7 +115,7 @@ def _paged(document: Document, section: str | None) -> tuple[str, str]:
     name = _plain(section)
     if name in _SUMMARY and document.abstract:
         return "the abstract", document.abstract
-    if name in _BIBLIOGRAPHY and document.references:
+    if is_bibliography(section) and document.references:
         return "the references", _listed(document.references)
     parts = within(document, section)
     return heading(parts[0]), "\n\n".join(_written(parts))

@@ -10,8 +10,9 @@ from typing import Annotated, ClassVar, TypeVar
 
 from pydantic import Field, TypeAdapter, model_validator
 
-from labwright.contracts.http import Fetcher, Page, Params, Service
-from labwright.literature.sources.wire import Gap, Wire, read
+from labwright.contracts.http import Fetcher, Params, Service
+from labwright.literature.sources import wire
+from labwright.literature.sources.wire import Gap, Wire
 
 Year = Annotated[Annotated[int, Field(ge=1000, le=2999)] | None, Gap]
 Number = Annotated[float | None, Gap]
@@ -36,10 +37,4 @@ A = TypeVar("A", bound=Answer)
 
 def ask(fetcher: Fetcher, service: Service, path: str, params: Params, shape: TypeAdapter[A]) -> A:
     """GET, and read what comes. Raises what `Fetcher.get` raises; ServiceError too where it cannot be read."""
-    answers: list[A] = []  # kept, so that nothing is read twice
-
-    def accept(page: Page) -> None:
-        answers.append(read(page, shape))
-
-    page = fetcher.get(service, path, params, accept=accept)
-    return answers[-1] if answers else read(page, shape)
+    return wire.ask(fetcher, service, path, params, lambda page: wire.read(page, shape))

@@ -6,6 +6,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from labwright import __version__
+from labwright.pages import house_style
 from labwright.study.report import numbers, plots
 from labwright.study.report.facts import Facts
 from labwright.study.report.tree import OUTCOME_WORDS, trial_tree
@@ -18,7 +19,7 @@ def page(facts: Facts) -> str:
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["tied"] = tied
-    style = Markup(environment.get_template("style.css").render())
+    style = Markup(house_style() + environment.get_template("style.css").render())
     rendered = environment.get_template("report.html.j2").render(
         facts=facts,
         view=facts.view,

@@ -12,9 +12,9 @@ from markupsafe import Markup
 
 from labwright.contracts.research import Run, RunPurpose, RunState
 from labwright.contracts.views import Curve, CurvePoint, StudyView
+from labwright.pages.svg import Scale, drawing, element, line, path, score_domain, text, text_width, title
 from labwright.study.report import numbers
 from labwright.study.report.facts import Facts, ScoreRow, TrialRow
-from labwright.study.report.svg import Scale, drawing, element, line, path, score_domain, text, text_width, title
 
 WIDE = 1000.0
 NARROW = 358.0

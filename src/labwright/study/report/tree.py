@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from labwright.pages.svg import Scale, drawing, element, line, path, score_domain, text, text_width, title
 from labwright.study.report import numbers
 from labwright.study.report.facts import Facts, RungScore, ScoreRow, TrialRow
 from labwright.study.report.plots import NARROW, WIDE
-from labwright.study.report.svg import Scale, drawing, element, line, path, score_domain, text, text_width, title
 
 OUTCOME_WORDS = {
     "promote": "promoted",

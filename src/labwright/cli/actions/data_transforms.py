@@ -1,0 +1,236 @@
+"""`labwright data dedup`, `filter`, `subset`, `upsample`, `mix`, `split`, `difficulty`, `lineage` and `card`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, cast, get_args
+
+from labwright.assemble import Lab, open_lab
+from labwright.assemble_data import generator, workbench
+from labwright.assemble_reading import ReadingRoom
+from labwright.cli import transcript
+from labwright.cli.edge import print_json, say
+from labwright.contracts.errors import UsageError
+from labwright.contracts.generation import Decoding
+from labwright.data import commands
+from labwright.data.difficulty import Method
+from labwright.data.difficulty.bins import BINS
+from labwright.data.difficulty.methods import MethodKind
+from labwright.data.lineage import drawn
+from labwright.data.transforms import Plan, Rules
+from labwright.data.transforms.splitting import Together
+from labwright.data.workbench import Made, Workbench
+
+
+def dedup(src: str, out: str, near: bool, by: Sequence[str], threshold: float, offline: bool, json: bool) -> int:
+    """Without repeats."""
+    with _bench(offline) as (_, bench):
+        return _told([commands.dedup(bench, src, out, near=near, by=by, threshold=threshold)], json)
+
+
+def filter_rows(
+    src: str,
+    out: str,
+    where: str | None,
+    column: str | None,
+    lengths: tuple[int | None, int | None],
+    patterns: tuple[str | None, str | None],
+    languages: Sequence[str],
+    offline: bool,
+    json: bool,
+) -> int:
+    """The rows that meet all rules."""
+    rules = Rules(where, column, *lengths, *patterns, tuple(languages))
+    with _bench(offline) as (_, bench):
+        return _told([commands.filter_rows(bench, src, out, rules)], json)
+
+
+def subset(src: str, out: str, size: float, seed: int, by: str | None, offline: bool, json: bool) -> int:
+    """Some rows."""
+    with _bench(offline) as (_, bench):
+        return _told([commands.subset(bench, src, out, size, seed=seed, by=by)], json)
+
+
+def upsample(
+    src: str,
+    out: str,
+    where: str | None,
+    factor: float | None,
+    by: str | None,
+    weights: Sequence[str],
+    seed: int,
+    offline: bool,
+    json: bool,
+) -> int:
+    """Some rows more often."""
+    chosen = dict(_pairs(weights, "--weight")) if weights else None
+    with _bench(offline) as (_, bench):
+        made = commands.upsample(bench, src, out, where=where, factor=factor, by=by, weights=chosen, seed=seed)
+        return _told([made], json)
+
+
+def mix(sources: Sequence[str], out: str, size: int | None, seed: int, offline: bool, json: bool) -> int:
+    """Several sources in proportion."""
+    weighted = _pairs([each if "=" in each else f"{each}=1" for each in sources], "SRC=WEIGHT")
+    with _bench(offline) as (_, bench):
+        return _told([commands.mix(bench, weighted, out, size=size, seed=seed)], json)
+
+
+def split(
+    src: str,
+    out: str,
+    parts: Sequence[str],
+    stratify: str | None,
+    group: str | None,
+    together: str,
+    seed: int,
+    offline: bool,
+    json: bool,
+) -> int:
+    """Parts that share no row, and no copies of one."""
+    if together not in get_args(Together):
+        raise UsageError(f"there is no {together!r}", where="--together", cure=f"use {', '.join(get_args(Together))}")
+    shares: Mapping[str, float] = dict(_pairs(parts, "--part")) if parts else {"train": 0.9, "test": 0.1}
+    plan = Plan(shares, seed, stratify, group, cast(Together, together))
+    with _bench(offline) as (_, bench):
+        return _told(commands.split(bench, src, out, plan), json)
+
+
+def difficulty(
+    src: str,
+    out: str,
+    model: str,
+    method: str,
+    samples: int,
+    keep: str | None,
+    new_tokens: int,
+    seed: int,
+    offline: bool,
+    json: bool,
+) -> int:
+    """How hard each row is for a model."""
+    if method not in get_args(MethodKind):
+        raise UsageError(f"there is no method {method!r}", where="--by", cure=f"use {', '.join(get_args(MethodKind))}")
+    if keep is not None and keep not in BINS:
+        raise UsageError(f"there is no variant {keep!r}", where="--keep", cure=f"use {', '.join(BINS)}")
+    decoding = Decoding(max_new_tokens=new_tokens, temperature=0.8 if samples > 1 else 0.0)
+    asked = Method(cast(MethodKind, method), samples, decoding)
+    with _bench(offline) as (lab, bench), generator(lab, model) as (scorer, model_id):
+        scored = commands.difficulty(
+            bench, src, out, scorer, model_id, asked, keep=keep, seed=seed, progress=_Rows(json)
+        )
+    counts = {str(kind): count for kind, count in scored.result.counts.items()}
+    if json:
+        variants = {str(kind): _document(made) for kind, made in scored.variants.items()}
+        print_json({**_document(scored.made), "counts": counts, "variants": variants})
+        return 0
+    _print(scored.made)
+    say(", ".join(f"{count:,} {kind}" for kind, count in counts.items()))
+    for made in scored.variants.values():
+        say(f"  {made.version.name}: {made.version.rows:,} rows, version {made.version.id}")
+    return 0
+
+
+def lineage(version: str, row: int | None, json: bool) -> int:
+    """Where a version, or one row of it, came from."""
+    with _bench(False) as (_, bench):
+        if row is None:
+            tree = commands.lineage(bench, version)
+            print_json(asdict(tree)) if json else say("\n".join(drawn(tree)))
+            return 0
+        traced = commands.trace(bench, version, row)
+    if json:
+        print_json(asdict(traced))
+        return 0
+    for step in traced.steps:
+        say(f"{step.version or 'source':<17} {step.place}" + (f"  {step.transform}" if step.version else ""))
+    if traced.ends:
+        transcript.note(traced.ends)
+    return 0
+
+
+def card(version: str, out: Path | None, json: bool) -> int:
+    """A dataset card."""
+    with _bench(False) as (_, bench):
+        text = commands.card(bench, version)
+    if out is not None:
+        out.write_text(text, encoding="utf-8")
+    if json:
+        print_json({"card": text, "out": str(out) if out else None})
+    else:
+        say(f"wrote {out}" if out is not None else text)
+    return 0
+
+
+@contextmanager
+def _bench(offline: bool) -> Iterator[tuple[Lab, Workbench]]:
+    lab = open_lab()
+    room = ReadingRoom(lab, offline=offline)
+    try:
+        yield lab, workbench(lab, room)
+    finally:
+        room.close()
+
+
+class _Rows:
+    """Says how far scoring is, at each tenth."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._last = -1
+
+    def __call__(self, done: int, of: int) -> None:
+        share = 10 * done // max(of, 1)
+        if share != self._last and not self._quiet:
+            self._last = share
+            transcript.note(f"scored {done:,} of {of:,} rows")
+
+
+def _pairs(texts: Sequence[str], option: str) -> list[tuple[str, float]]:
+    """NAME=NUMBER, several times; the last `=` counts, since a source may have one in its name."""
+    found = []
+    for text in texts:
+        name, sign, number = text.rpartition("=")
+        try:
+            found.append((name, float(number)))
+        except ValueError:
+            sign = ""
+        if not sign or not name:
+            raise UsageError(f"{text!r} is not NAME=NUMBER", where=option, cure="write, for example, train=0.9")
+    return found
+
+
+def _told(made: Sequence[Made], json: bool) -> int:
+    if json:
+        print_json([_document(each) for each in made] if len(made) > 1 else _document(made[0]))
+        return 0
+    for each in made:
+        _print(each)
+    return 0
+
+
+def _document(made: Made) -> dict[str, Any]:
+    version = made.version
+    return {
+        "version": version.id,
+        "name": version.name,
+        "rows": version.rows,
+        "dropped": made.dropped,
+        "file": str(made.file) if made.file else None,
+        "rejects": str(made.rejects) if made.rejects else None,
+        "remarks": list(made.remarks),
+    }
+
+
+def _print(made: Made) -> None:
+    version = made.version
+    where = f" in {made.file}" if made.file is not None else ""
+    say(f"{version.name}: {version.rows:,} rows{where}, version {version.id}")
+    if made.dropped:
+        beside = f", with reasons in {made.rejects}" if made.rejects is not None else ""
+        say(f"  {made.dropped:,} rows left behind{beside}")
+    for text in made.remarks:
+        transcript.note(text)

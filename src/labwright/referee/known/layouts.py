@@ -1,0 +1,281 @@
+"""Datasets as they lie on the Hub: how their rows are questions, how they are asked, and how answers are scored.
+
+Prompts follow lm-evaluation-harness where it has the benchmark, so that scores can be held against published ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from labwright.contracts.specs import GenerationSpec, ScorerSpec
+from labwright.referee.known.draft import Question, UnusableRowError
+from labwright.referee.known.reading import Row, text, texts, whole
+
+_ANSWER_ONLY = GenerationSpec(few_shot=5, shot_separator="\n\n", max_new_tokens=64, stop=("\n",))
+_CHOICE = GenerationSpec(few_shot=5, shot_separator="\n\n", max_new_tokens=1)
+_LETTERED = GenerationSpec(few_shot=5, shot_separator="\n\n", max_new_tokens=1)
+_REASONING = GenerationSpec(few_shot=5, shot_separator="\n\n", max_new_tokens=512, stop=("Question:", "Problem:"))
+_COMPLETION = GenerationSpec(
+    few_shot=0,
+    shot_template="{prompt}{answer}",
+    max_new_tokens=512,
+    stop=("\nclass", "\ndef", "\n#", "\nif", "\nprint"),
+)
+_PROGRAM = GenerationSpec(few_shot=3, shot_template="{prompt}\n{answer}", shot_separator="\n\n", max_new_tokens=512)
+_BY_LIKELIHOOD = ScorerSpec(kind="choice", length_normalised=True)
+_BY_LETTER = ScorerSpec(kind="choice")
+_BOXED = r"\\boxed\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """One way in which rows are questions. It fits where all its columns are there."""
+
+    name: str
+    columns: tuple[str, ...]
+    read: Callable[[Row], Question]
+    scorer: ScorerSpec
+    generation: GenerationSpec
+    examples_from: str | None = None  # a split that is there to be shown, such as MMLU's dev
+    names: re.Pattern[str] | None = None  # only for datasets with such a name
+
+
+def layout_of(columns: Collection[str], name: str) -> Layout | None:
+    """The first layout that fits the columns and the dataset's name."""
+    present = set(columns)
+    for layout in LAYOUTS:
+        if present.issuperset(layout.columns) and (layout.names is None or layout.names.search(name.lower())):
+            return layout
+    return None
+
+
+def _asked(question: str) -> str:
+    return f"Question: {question.strip()}\nAnswer:"
+
+
+def _gsm8k(row: Row) -> Question:
+    worked = text(row, "answer")
+    _, mark, final = worked.rpartition("####")
+    if not mark:
+        raise UnusableRowError("the answer has no `####`")
+    return Question(_asked(text(row, "question")), final.strip().replace(",", ""), shown=worked.strip())
+
+
+def _labelled(question: str) -> Callable[[Row], Question]:
+    """ARC, CommonsenseQA, OpenBookQA: choices with labels, and the label of the right one."""
+
+    def read(row: Row) -> Question:
+        choices = row.get("choices")
+        if not isinstance(choices, dict):
+            raise UnusableRowError("`choices` holds no texts with labels")
+        labels, said = texts(choices.get("label"), "choices.label"), texts(choices.get("text"), "choices.text")
+        key = text(row, "answerKey").strip()
+        if key not in labels or len(labels) != len(said):
+            raise UnusableRowError("there is no answer" if not key else "the answer is none of the choices")
+        return Question(_asked(text(row, question)), said[labels.index(key)], said, name=_name(row, "id"))
+
+    return read
+
+
+def lettered(question: str, choices: Sequence[str], right: int, closing: str = "Answer:") -> Question:
+    """The choices stand in the prompt, and the letter is what is scored."""
+    if right >= len(choices) or len(choices) > len(_LETTERS):
+        raise UnusableRowError("the answer is none of the choices")
+    lines = [f"{letter}. {choice}" for letter, choice in zip(_LETTERS, choices, strict=False)]
+    letters = tuple(_LETTERS[: len(choices)])
+    return Question("\n".join([question.strip(), *lines, closing]), letters[right], letters)
+
+
+def _mmlu(row: Row) -> Question:
+    choices = texts(row.get("choices"), "choices")
+    answer = row.get("answer")
+    if isinstance(answer, str) and answer.strip().upper() in _LETTERS[: len(choices)] and answer.strip():
+        return lettered(text(row, "question"), choices, _LETTERS.index(answer.strip().upper()))
+    return lettered(text(row, "question"), choices, whole(answer, "answer"))
+
+
+def _mmlu_pro(row: Row) -> Question:
+    return lettered(
+        text(row, "question"), texts(row.get("options"), "options"), whole(row.get("answer_index"), "answer_index")
+    )
+
+
+def _gpqa(row: Row) -> Question:
+    """The right choice comes first in the data: the order is drawn by a hash of the question, always the same."""
+    wrong = [text(row, f"Incorrect Answer {n}").strip() for n in (1, 2, 3)]
+    right, question = text(row, "Correct Answer").strip(), text(row, "Question")
+    order = [right, *wrong]
+    random.Random(hashlib.sha256(question.encode()).hexdigest()).shuffle(order)
+    lines = [f"({letter}) {choice}" for letter, choice in zip(_LETTERS, order, strict=False)]
+    prompt = "\n".join([f"What is the correct answer to this question:{question}", "Choices:", *lines, "Answer:"])
+    letters = tuple(f"({letter})" for letter in _LETTERS[:4])
+    return Question(prompt, letters[order.index(right)], letters)
+
+
+def _sciq(row: Row) -> Question:
+    choices = tuple(text(row, name) for name in ("distractor1", "distractor2", "distractor3", "correct_answer"))
+    support = row.get("support")
+    lead = f"{support.strip()}\n" if isinstance(support, str) and support.strip() else ""
+    return Question(f"{lead}{_asked(text(row, 'question'))}", choices[3], choices)
+
+
+def _boolq(row: Row) -> Question:
+    said = row.get("answer", row.get("label"))
+    if isinstance(said, bool) or said in (0, 1):
+        return Question(
+            f"{text(row, 'passage')}\nQuestion: {text(row, 'question')}?\nAnswer:",
+            ("no", "yes")[int(said)],
+            ("no", "yes"),
+        )
+    raise UnusableRowError("there is no answer")
+
+
+def _hellaswag(row: Row) -> Question:
+    context = f"{text(row, 'ctx_a')} {text(row, 'ctx_b').capitalize()}"
+    endings = tuple(_plain(ending) for ending in texts(row.get("endings"), "endings"))
+    right = whole(row.get("label"), "label")
+    if right >= len(endings):
+        raise UnusableRowError("the answer is none of the choices")
+    return Question(_plain(f"{text(row, 'activity_label')}: {context}"), endings[right], endings)
+
+
+def _plain(raw: str) -> str:
+    """Without the marks that the texts of wikiHow carry."""
+    return re.sub(r"\[.*?\]", "", raw.strip().replace(" [title]", ". ")).replace("  ", " ")
+
+
+def _piqa(row: Row) -> Question:
+    choices = (text(row, "sol1"), text(row, "sol2"))
+    right = whole(row.get("label"), "label")
+    if right > 1:
+        raise UnusableRowError("the answer is none of the choices")
+    return Question(_asked(text(row, "goal")), choices[right], choices)
+
+
+def _truthfulqa(row: Row) -> Question:
+    targets = row.get("mc1_targets")
+    if not isinstance(targets, dict):
+        raise UnusableRowError("`mc1_targets` holds no choices")
+    choices, labels = texts(targets.get("choices"), "choices"), targets.get("labels")
+    if not isinstance(labels, list) or labels.count(1) != 1:
+        raise UnusableRowError("not exactly one choice is right")
+    return Question(_asked(text(row, "question")), choices[labels.index(1)], choices)
+
+
+def _humaneval(row: Row) -> Question:
+    given = text(row, "prompt")
+    solution = row.get("canonical_solution")
+    return Question(
+        given,
+        solution if isinstance(solution, str) else "",
+        setup=given,
+        tests=text(row, "test", "tests"),
+        entry_point=text(row, "entry_point"),
+        name=_name(row, "task_id"),
+    )
+
+
+def _mbpp(row: Row) -> Question:
+    tests = texts(row.get("test_list"), "test_list")
+    before = row.get("test_imports") or row.get("test_setup_code") or ""
+    preparation = "\n".join(str(line) for line in before) if isinstance(before, list) else str(before)
+    prompt = f"{text(row, 'text', 'prompt').strip()}\nYour code should pass these tests:\n" + "\n".join(tests) + "\n"
+    code = text(row, "code")
+    defined = re.findall(r"^def\s+(\w+)", code, re.MULTILINE) if tests else []
+    return Question(
+        f"{prompt}```python",
+        code,
+        tests=f"{preparation}\n" + "\n".join(tests),
+        entry_point=next((n for n in defined if re.search(rf"\b{n}\s*\(", tests[0])), ""),
+        shown=f"{code.strip()}\n```",
+        name=_name(row, "task_id"),
+    )
+
+
+def _math(row: Row) -> Question:
+    worked = text(row, "solution")
+    boxed = re.findall(_BOXED, worked)
+    if not boxed:
+        raise UnusableRowError("the solution has no \\boxed{…}")
+    return Question(f"Problem: {text(row, 'problem').strip()}\nSolution:", boxed[-1].strip(), shown=worked.strip())
+
+
+def _aime(row: Row) -> Question:
+    return Question(
+        f"Problem: {text(row, 'problem', 'Problem').strip()}\nSolution:", text(row, "answer", "Answer").strip()
+    )
+
+
+def _healthbench(row: Row) -> Question:
+    """A conversation, and criteria with points: those met count, those with negative points count against it."""
+    criteria = row.get("rubrics")
+    if not isinstance(criteria, list) or not criteria:
+        raise UnusableRowError("`rubrics` holds no criteria")
+    lines = []
+    for each in criteria:
+        if not isinstance(each, dict) or not isinstance(each.get("criterion"), str):
+            raise UnusableRowError("a rubric has no criterion")
+        lines.append(f"- ({each.get('points', 1)} points) {each['criterion']}")
+    rule = "Score: the points of the criteria that are met, divided by the sum of the positive points; at least 0."
+    return Question(conversation(row.get("prompt")), rubric="\n".join([*lines, rule]))
+
+
+def conversation(value: JsonValue) -> str:
+    """A prompt that is text, or a list of messages, as text."""
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, list) or not value:
+        raise UnusableRowError("`prompt` holds no text")
+    turns = [(m.get("role"), m.get("content")) for m in value if isinstance(m, dict)]
+    if len(turns) != len(value) or not all(isinstance(content, str) for _, content in turns):
+        raise UnusableRowError("`prompt` holds no messages")
+    if len(turns) == 1:
+        return str(turns[0][1])
+    return "\n\n".join(f"{str(role).capitalize()}: {content}" for role, content in turns) + "\n\nAssistant:"
+
+
+def _name(row: Row, column: str) -> str:
+    value = row.get(column)
+    return str(value) if isinstance(value, str | int) else ""
+
+
+_CODE = ScorerSpec(kind="code")
+_MATH = ScorerSpec(
+    kind="regex", pattern=_BOXED, normalise=("strip", "whitespace"), ignore=(r"\\!", r"\\left", r"\\right", r"\$")
+)
+_RUBRIC = ScorerSpec(kind="rubric")
+_LONG = GenerationSpec(few_shot=0, max_new_tokens=1024, chat=True)
+
+LAYOUTS: tuple[Layout, ...] = (
+    Layout("gsm8k", ("question", "answer"), _gsm8k, ScorerSpec(kind="numeric"), _REASONING, names=re.compile("gsm")),
+    Layout("humaneval", ("prompt", "test", "entry_point"), _humaneval, _CODE, _COMPLETION),
+    Layout("mbpp", ("code", "test_list"), _mbpp, _CODE, _PROGRAM.model_copy(update={"stop": ("```",)})),
+    Layout(
+        "gpqa", ("Question", "Correct Answer", "Incorrect Answer 1", "Incorrect Answer 3"), _gpqa, _BY_LETTER, _LETTERED
+    ),
+    Layout("sciq", ("question", "distractor1", "distractor3", "correct_answer"), _sciq, _BY_LIKELIHOOD, _CHOICE),
+    Layout("hellaswag", ("ctx_a", "ctx_b", "endings", "label"), _hellaswag, _BY_LIKELIHOOD, _CHOICE),
+    Layout(
+        "openbookqa", ("question_stem", "choices", "answerKey"), _labelled("question_stem"), _BY_LIKELIHOOD, _CHOICE
+    ),
+    Layout("arc", ("question", "choices", "answerKey"), _labelled("question"), _BY_LIKELIHOOD, _CHOICE),
+    Layout("mmlu-pro", ("question", "options", "answer_index"), _mmlu_pro, _BY_LETTER, _LETTERED, "validation"),
+    Layout("mmlu", ("question", "choices", "answer"), _mmlu, _BY_LETTER, _LETTERED, "dev"),
+    Layout(
+        "boolq", ("passage", "question", "answer"), _boolq, _BY_LETTER, _CHOICE, names=re.compile("boolq|super_?glue")
+    ),
+    Layout("boolq", ("passage", "question", "label"), _boolq, _BY_LETTER, _CHOICE),
+    Layout("piqa", ("goal", "sol1", "sol2", "label"), _piqa, _BY_LIKELIHOOD, _CHOICE),
+    Layout("truthfulqa", ("question", "mc1_targets"), _truthfulqa, _BY_LETTER, _CHOICE),
+    Layout("math", ("problem", "solution"), _math, _MATH, _REASONING, names=re.compile("math|algebra|geometry")),
+    Layout("aime", ("problem", "answer"), _aime, ScorerSpec(kind="numeric"), _REASONING, names=re.compile("aime|hmmt")),
+    Layout("aime", ("Problem", "Answer"), _aime, ScorerSpec(kind="numeric"), _REASONING),
+    Layout("rubrics", ("prompt", "rubrics"), _healthbench, _RUBRIC, _LONG),
+)

@@ -1,0 +1,142 @@
+"""Code, rubrics and samples through the referee's own process: a worker that answers, a judge that judges."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.referee.known.sources import humaneval, open_table, write
+
+from labwright.compute.environment import scrubbed
+from labwright.compute.sandbox import Sandbox
+from labwright.contracts.errors import ProviderError, UsageError
+from labwright.contracts.research import Evaluation, ItemResult
+from labwright.ledger import Ledger
+from labwright.referee.client import RefereeClient
+from labwright.referee.known import AddOptions, add_benchmark
+from labwright.referee.protocol import Evaluate, Opening, Rescore, Seal
+from labwright.referee.vault import read_results
+
+WORKER = """
+import json, re, sys
+asked = 0
+for line in sys.stdin:
+    request = json.loads(line)
+    reply = {"id": request["id"], "ok": True}
+    if request["op"] == "generate":
+        outputs = []
+        for prompt in request["prompts"]:
+            asked += 1
+            number = int(re.search(r"\\\\d+", prompt).group())
+            outputs.append(f"    return x + {number if asked % 2 else 0}\\\\n" if "def" in prompt else f"said {number}")
+        reply["outputs"] = outputs
+    print(json.dumps(reply), flush=True)
+""".replace("\\\\", "\\")
+JUDGE = """
+import json, os, sys
+with open(os.environ["COUNT"], "a") as count:
+    for line in sys.stdin:
+        asked = json.loads(line)
+        count.write("1"); count.flush()
+        if os.environ.get("FAILS"):
+            failure = {"ok": False, "error": "no credit", "type": "ProviderError"}
+            print(json.dumps({"id": asked["id"], **failure}), flush=True)
+            continue
+        score = 1.0 if "said 1" in asked["case"] else 0.4
+        print(json.dumps({"id": asked["id"], "ok": True, "score": score, "reason": "so"}), flush=True)
+"""
+
+
+class Bench:
+    """A lab with a worker and a judge of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.home, self.count = folder / "home", folder / "count"
+        self._clients: list[RefereeClient] = []
+        (folder / "worker.py").write_text(WORKER)
+        (folder / "judge.py").write_text(JUDGE)
+        (folder / "base").mkdir()
+        self._folder = folder
+        Ledger.open(f"sqlite:///{self.home / 'lab.db'}").close()
+
+    def referee(self, *, judge: str = "judge:one", **environment: str) -> RefereeClient:
+        opening = Opening(
+            home=str(self.home), ledger_url=f"sqlite:///{self.home / 'lab.db'}", sandbox="off",
+            worker=str(self._folder / "worker.py"), environment=scrubbed({"PATH": os.defpath}, {}),
+            judge_model=judge, judge=(sys.executable, str(self._folder / "judge.py")) if judge else (),
+            judge_environment={"COUNT": str(self.count), **environment},
+        )  # fmt: skip
+        self._clients.append(RefereeClient(opening))
+        return self._clients[-1]
+
+    def evaluate(self, referee: RefereeClient, pack: Path, name: str = "e1") -> Evaluation:
+        sealed = referee.seal(Seal(None, str(pack)))
+        base = str(self._folder / "base")
+        return referee.evaluate(Evaluate(None, name, sealed.benchmark_id, "base", "zero_shot", "dev", base, "b"))
+
+    def results(self, evaluation: Evaluation) -> tuple[ItemResult, ...]:
+        return read_results(self.home / "objects", evaluation.results_id)
+
+    def judged(self) -> int:
+        return len(self.count.read_text()) if self.count.exists() else 0
+
+    def close(self) -> None:
+        for client in self._clients:
+            client.close()
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    made.close()
+
+
+def test_programs_are_scored_over_their_samples_and_score_the_same_again(bench: Bench, tmp_path: Path) -> None:
+    source = write(tmp_path / "humaneval.jsonl", humaneval(1, 9))
+    pack = add_benchmark(
+        str(source), out=tmp_path / "pack", open_table=open_table, options=AddOptions(samples=2), sandbox=Sandbox("off")
+    ).directory
+    referee = bench.referee()
+    evaluation = bench.evaluate(referee, pack)
+    assert (evaluation.items, evaluation.score.estimate) == (4, 0.5)
+    results = bench.results(evaluation)
+    assert json.loads(results[0].prediction) == ["passed", "failed: AssertionError"]
+    again = referee.rescore(Rescore(evaluation.benchmark_id, "dev", tuple((r.id, r.output) for r in results)))
+    assert again.scores == (0.5,) * 4
+
+
+def rubric_pack(tmp_path: Path) -> Path:
+    rows = write(tmp_path / "prompts.jsonl", [{"prompt": f"Say {n}."} for n in (1, 2, 3, 4, 11, 12)])
+    return add_benchmark(
+        str(rows), out=tmp_path / "pack", open_table=open_table, options=AddOptions(rubric="It says one.", few_shot=0)
+    ).directory
+
+
+def test_a_judges_words_are_scores_and_are_kept(bench: Bench, tmp_path: Path) -> None:
+    pack = rubric_pack(tmp_path)
+    evaluation = bench.evaluate(bench.referee(), pack)
+    assert {r.score for r in bench.results(evaluation)} <= {1.0, 0.4}
+    assert evaluation.notes == ("judged by judge:one",)
+    asked = bench.judged()
+    assert asked == evaluation.items
+    other = bench.referee()
+    results = bench.results(evaluation)
+    again = other.rescore(Rescore(evaluation.benchmark_id, "dev", tuple((r.id, r.output) for r in results)))
+    assert again.scores == tuple(r.score for r in results)
+    assert bench.judged() == asked
+    kept = bench.home / "vault" / "judgements"
+    assert sum(1 for path in kept.rglob("*.json")) == asked
+
+
+def test_a_judge_that_fails_is_an_error_and_no_evaluation(bench: Bench, tmp_path: Path) -> None:
+    pack = rubric_pack(tmp_path)
+    with pytest.raises(ProviderError, match="no credit"):
+        bench.evaluate(bench.referee(FAILS="yes"), pack)
+    with pytest.raises(UsageError, match="no judge model is set"):
+        bench.evaluate(bench.referee(judge=""), pack)
+    assert bench.evaluate(bench.referee(), pack).score.estimate > 0
