@@ -1,25 +1,44 @@
-"""Puts together what work on data needs from a lab: its workbench, and a model that scores rows.
+"""Puts together what work on data needs from a lab: its workbench, its desk for tools, and a model that scores rows.
 
 Beside `assemble.py`, since studies need neither DuckDB nor a way to the Hub for their data.
 """
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 from labwright.assemble import Lab
 from labwright.assemble_reading import ReadingRoom
 from labwright.compute.environment import scrubbed
 from labwright.compute.sandbox import Mounts
+from labwright.contracts.data import AuditReport, Inspection, Purpose
+from labwright.contracts.errors import DataError, UsageError
 from labwright.contracts.generation import Generator
-from labwright.data.workbench import Workbench
+from labwright.data import commands, finding, inspection
+from labwright.data.audit.engine import OpenBenchmark, Request, SealedBenchmark, Tokens
+from labwright.data.audit.full import audit_table
+from labwright.data.layouts import Layout, Target, Written, convert, recognise, write_converted
+from labwright.data.lineage import drawn
+from labwright.data.overlap import BenchItem, BenchmarkIndex
+from labwright.data.sources import Table
+from labwright.data.transforms import Plan, Rules
+from labwright.data.versions import register
+from labwright.data.workbench import Made, Workbench
 from labwright.models import resolve
 from labwright.models.base import OnProgress
 from labwright.referee import usual_worker
+from labwright.referee.client import RefereeClient
 from labwright.referee.generation import GenerationWorker
+from labwright.referee.pack import read_pack
+from labwright.referee.protocol import Gate, Seal
+
+_FOR_LAYOUT = 200  # rows that a layout is recognised from
 
 
 def workbench(lab: Lab, room: ReadingRoom) -> Workbench:
@@ -44,3 +63,149 @@ def generator(lab: Lab, model: str, progress: OnProgress | None = None) -> Itera
         yield worker, base.model_id
     finally:
         worker.close()
+
+
+def tokens_of(lab: Lab, model: str) -> Tokens:
+    """Counts tokens as a model's own tokenizer does. Raises ModelError."""
+    from transformers import AutoTokenizer  # noqa: PLC0415 - heavy, and only where a model is named
+
+    path = resolve(model, lab.home, Path.cwd(), asked_as="--model").path
+    tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
+    return lambda texts: [len(ids) for ids in tokenizer(texts, add_special_tokens=True)["input_ids"]]
+
+
+@contextmanager
+def benchmark(lab: Lab, directory: Path) -> Iterator[tuple[OpenBenchmark, SealedBenchmark]]:
+    """Both sides of a benchmark pack: dev, whose spans may be shown, and the sealed test, of which only counts come.
+
+    The referee takes the pack into its vault, compares by itself, and counts the look on the benchmark's meter.
+
+    Raises:
+        UsageError: the directory is no pack. SpecError, DataError: it is malformed.
+    """
+    if not (directory / "benchmark.yaml").is_file():
+        cure = "give a directory with a benchmark.yaml; `labwright benchmark add` makes one of a known benchmark"
+        raise UsageError("this is no benchmark", where=str(directory), cure=cure)
+    pack = read_pack(directory)
+    shown = BenchmarkIndex.build([BenchItem(i.id, i.prompt, i.answer) for i in (*pack.dev, *pack.shots)])
+    referee = lab.referee()
+    try:
+        sealed = referee.seal(Seal(None, str(directory.resolve())))
+        count = _counted(lab, referee, sealed.benchmark_id)
+        yield OpenBenchmark(f"{sealed.name} (dev)", shown), SealedBenchmark(f"{sealed.name} (test)", count)
+    finally:
+        referee.close()
+
+
+def _counted(lab: Lab, referee: RefereeClient, benchmark_id: str) -> Callable[[Iterator[tuple[str, str]]], int]:
+    """How many of some rows hold items of the sealed test. The rows become a version, so the meter says which."""
+
+    def count(rows: Iterator[tuple[str, str]]) -> int:
+        with tempfile.NamedTemporaryFile("w", suffix=".jsonl", encoding="utf-8") as file:
+            for prompt, answer in rows:
+                row = {"prompt": prompt, "completion": answer} if answer else {"prompt": "", "completion": prompt}
+                if row["completion"]:
+                    file.write(json.dumps(row) + "\n")
+            file.flush()
+            if file.tell() == 0:
+                return 0
+            version = register(Path(file.name), "audited", "prompt-completion", lab.home)
+        return referee.gate(Gate(None, benchmark_id, version, "test", "block")).rows_hit
+
+    return count
+
+
+class LabData:
+    """`tools.desk.DataDesk` over a lab."""
+
+    def __init__(self, lab: Lab, room: ReadingRoom) -> None:
+        self._lab = lab
+        self._room = room
+        self._bench = workbench(lab, room)
+
+    def is_version(self, name: str) -> bool:
+        """Whether the ledger knows a version by this id or name."""
+        return self._bench.find(name) is not None
+
+    def find(self, query: str, task: str | None, limit: int) -> finding.Found:
+        """Datasets on the Hub."""
+        papers = self._room.datasets_of_papers
+        return finding.find(query, self._room.hub_access, task=task, limit=limit, papers=papers)
+
+    def inspect(self, src: str, split: str | None, samples: int) -> Inspection:
+        """What a dataset holds."""
+        return inspection.inspect(self._table(src, split), samples=samples)
+
+    def audit(self, src: str, purpose: Purpose | None, benchmarks: Sequence[Path]) -> AuditReport:
+        """What is wrong with it."""
+        table = self._table(src, None)
+        others = tuple(self._table(src, size.name) for size in table.splits if size.name != table.split)
+        with ExitStack() as stack:
+            against = [side for each in benchmarks for side in stack.enter_context(benchmark(self._lab, each))]
+            return audit_table(table, Request(purpose=purpose, others=others, against=tuple(against)))
+
+    def lineage(self, src: str, row: int | None) -> list[str]:
+        """What made it, or where a row came from, in lines."""
+        if row is None:
+            return drawn(commands.lineage(self._bench, src))
+        traced = commands.trace(self._bench, src, row)
+        lines = [f"{step.version or 'source'} {step.place} {step.transform}" for step in traced.steps]
+        return [*lines, traced.ends] if traced.ends else lines
+
+    def convert(self, src: str, out: Path, to: str, split: str | None) -> Written:
+        """Into another layout."""
+        table = self._table(src, split)
+        layout = layout_of(table)
+        return write_converted(convert(table.rows(), layout, cast(Target, to)), out)
+
+    def transform(self, name: str, src: str, out: Path, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        """dedup, filter or subset."""
+        if name == "dedup":
+            made = commands.dedup(self._bench, src, str(out), near=bool(options["near"]))
+        elif name == "filter":
+            made = commands.filter_rows(self._bench, src, str(out), Rules(where=str(options["where"])))
+        elif name == "subset":
+            made = commands.subset(self._bench, src, str(out), float(options["size"]), seed=int(options["seed"]))
+        else:
+            raise UsageError(f"there is no transform {name!r}", cure="use dedup, filter or subset")
+        return made_document(made)
+
+    def mix(self, sources: Mapping[str, float], out: Path, size: int | None, seed: int) -> Mapping[str, Any]:
+        """Several sources in proportion."""
+        return made_document(commands.mix(self._bench, list(sources.items()), str(out), size=size, seed=seed))
+
+    def split(self, src: str, out: Path, parts: Mapping[str, float], seed: int) -> Sequence[Mapping[str, Any]]:
+        """Parts that share no row."""
+        return [made_document(made) for made in commands.split(self._bench, src, str(out), Plan(parts, seed))]
+
+    def _table(self, src: str, split: str | None) -> Table:
+        known = self._bench.find(src)
+        return self._bench.table(known) if known is not None else self._room.table(src, split)
+
+
+def layout_of(table: Table) -> Layout:
+    """The layout of a table, by its first rows. Raises DataError where none is known."""
+    head = [row for (_, row), _ in zip(table.rows(), range(_FOR_LAYOUT), strict=False)]
+    names = dict.fromkeys(name for row in head for name in row)
+    layout = recognise(names, head, labels=table.class_names)
+    if layout is None:
+        raise DataError(
+            f"no known layout has the columns {', '.join(names) or '(none)'}",
+            where=table.origin,
+            cure="rename them as one does: prompt and completion, messages, instruction and output, …",
+        )
+    return layout
+
+
+def made_document(made: Made) -> dict[str, Any]:
+    """What a transform made, for `--json` and for tools."""
+    version = made.version
+    return {
+        "version": version.id,
+        "name": version.name,
+        "rows": version.rows,
+        "dropped": made.dropped,
+        "file": str(made.file) if made.file else None,
+        "rejects": str(made.rejects) if made.rejects else None,
+        "remarks": list(made.remarks),
+    }

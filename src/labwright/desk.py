@@ -23,6 +23,7 @@ from labwright.repositories import Code
 from labwright.study import detached
 from labwright.study.conclusion import Conclusion, conclude
 from labwright.study.spec import StudySource
+from labwright.tools.desk import DataDesk
 
 _ENGINE_MAY_SEE = ("HOME", "HF_HOME", "HF_ENDPOINT", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HTTP_PROXY", "HTTPS_PROXY",
                    "http_proxy", "https_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "PYTHONPATH", "VIRTUAL_ENV",
@@ -68,6 +69,13 @@ class LabDesk:
     def code(self) -> Code:
         """Other people's code, and the workspace's."""
         return self._room.code
+
+    @cached_property
+    def data(self) -> DataDesk:
+        """Datasets."""
+        from labwright.assemble_data import LabData  # noqa: PLC0415 - DuckDB, heavy, once data is looked at
+
+        return LabData(self._lab, self._room)
 
     @property
     def documentation(self) -> InstalledDocs:

@@ -15,7 +15,7 @@ from labwright.contracts.effects import Cost, Effect
 from labwright.desk import LabDesk
 from labwright.tools.families import families
 
-NAMES = ("study", "jobs", "notes", "papers", "docs", "code", "ask")
+NAMES = ("study", "jobs", "notes", "papers", "data", "docs", "code", "ask")
 
 
 @pytest.fixture

@@ -134,8 +134,8 @@ class Bench:
 
     def gate(self, request: Gate, _: OnProgress) -> GateReport:
         """Compare a dataset version with a split; drop or block by itself. Of the test only a count comes back."""
-        view = self._view(request.study_id)
-        for known in view.gates:
+        known_gates = self._view(request.study_id).gates if request.study_id is not None else ()
+        for known in known_gates:
             if (known.report.dataset_id, known.report.split) == (request.dataset.id, request.split):
                 return known.report
         sealed = self._vault.open(request.benchmark_id)
@@ -144,7 +144,7 @@ class Bench:
         if kept is not None:
             self._record(request.study_id, DatasetRegistered(kept))
         self._record(request.study_id, GateChecked(request.benchmark_id, report))
-        if report.rows_hit:
+        if report.rows_hit and request.study_id is not None:
             detail = f"{report.rows_hit} of {report.rows_checked} rows hold {request.split} items: {report.action}"
             self._incident(request.study_id, Incident(request.dataset.name, "contaminated-data", detail))
         return report

@@ -61,9 +61,9 @@ class CheckSource:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Compare a dataset version with a split. Answer: GateReport, for `test` without hits."""
+    """Compare a dataset version with a split, for a study or for none. Answer: GateReport, for `test` without hits."""
 
-    study_id: str
+    study_id: str | None
     benchmark_id: str
     dataset: DatasetVersion
     split: Split

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from labwright.contracts.data import AuditReport, Inspection, Purpose
 from labwright.contracts.errors import UsageError
 from labwright.contracts.research import Comparison, Run
 from labwright.documentation import InstalledDocs, WebDocs
@@ -15,6 +17,41 @@ from labwright.literature.library import Library
 from labwright.repositories import Code
 from labwright.study.conclusion import Conclusion
 from labwright.study.spec import StudySource
+
+if TYPE_CHECKING:  # DuckDB comes with them, and the tools need only their shapes
+    from labwright.data.finding import Found
+    from labwright.data.layouts import Written
+
+
+class DataDesk(Protocol):
+    """A lab's data, as tools see it. Sources and targets are paths that were checked, names on the Hub, or versions."""
+
+    def is_version(self, name: str) -> bool:
+        """Whether the ledger knows a version by this id or name."""
+
+    def find(self, query: str, task: str | None, limit: int) -> Found:
+        """Datasets on the Hub."""
+
+    def inspect(self, src: str, split: str | None, samples: int) -> Inspection:
+        """What a dataset holds."""
+
+    def audit(self, src: str, purpose: Purpose | None, benchmarks: Sequence[Path]) -> AuditReport:
+        """What is wrong with it."""
+
+    def lineage(self, src: str, row: int | None) -> list[str]:
+        """What made it, or where a row came from, in lines."""
+
+    def convert(self, src: str, out: Path, to: str, split: str | None) -> Written:
+        """Into another layout."""
+
+    def transform(self, name: str, src: str, out: Path, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        """dedup, filter or subset."""
+
+    def mix(self, sources: Mapping[str, float], out: Path, size: int | None, seed: int) -> Mapping[str, Any]:
+        """Several sources in proportion."""
+
+    def split(self, src: str, out: Path, parts: Mapping[str, float], seed: int) -> Sequence[Mapping[str, Any]]:
+        """Parts that share no row."""
 
 
 class Desk(Protocol):
@@ -39,6 +76,10 @@ class Desk(Protocol):
     @property
     def code(self) -> Code:
         """Other people's code, and the workspace's."""
+
+    @property
+    def data(self) -> DataDesk:
+        """Datasets: of the workspace, of the Hub, and versions of this lab."""
 
     @property
     def documentation(self) -> InstalledDocs:

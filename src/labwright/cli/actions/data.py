@@ -15,18 +15,18 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from labwright.assemble import open_lab
+from labwright.assemble_data import layout_of
 from labwright.assemble_reading import ReadingRoom
 from labwright.cli import transcript
 from labwright.cli.edge import print_json, say
 from labwright.cli.transcript import one_line
 from labwright.contracts.data import ColumnProfile, Inspection
-from labwright.contracts.errors import DataError, UsageError
+from labwright.contracts.errors import UsageError
 from labwright.data import finding, inspection
-from labwright.data.layouts import TARGETS, ConvertOptions, Target, recognise, write_converted
+from labwright.data.layouts import TARGETS, ConvertOptions, Target, write_converted
 from labwright.data.layouts import convert as converted
 from labwright.data.layouts.example import AnswerForm, Form
 
-_FOR_LAYOUT = 200  # rows that a layout is recognised from
 _CELL = 160
 
 
@@ -86,15 +86,7 @@ def convert(
     )
     with reading(offline) as room:
         table = room.table(src, split)
-        head = [row for (_, row), _ in zip(table.rows(), range(_FOR_LAYOUT), strict=False)]
-        names = dict.fromkeys(name for row in head for name in row)
-        layout = recognise(names, head, labels=table.class_names)
-        if layout is None:
-            raise DataError(
-                f"no known layout has the columns {', '.join(names) or '(none)'}",
-                where=src,
-                cure="rename them as one does: prompt and completion, messages, instruction and output, …",
-            )
+        layout = layout_of(table)
         transcript.note(f"{layout.kind}{f' ({layout.variant})' if layout.variant else ''}: {layout.why}")
         written = write_converted(converted(table.rows(), layout, target, chosen), out)
     left_out = [name for name in layout.others if name not in keep]

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import cast, get_args
 
 from labwright.assemble import Lab, open_lab
-from labwright.assemble_data import generator, workbench
+from labwright.assemble_data import generator, made_document, workbench
 from labwright.assemble_reading import ReadingRoom
 from labwright.cli import transcript
 from labwright.cli.edge import print_json, say
@@ -124,8 +124,8 @@ def difficulty(
         )
     counts = {str(kind): count for kind, count in scored.result.counts.items()}
     if json:
-        variants = {str(kind): _document(made) for kind, made in scored.variants.items()}
-        print_json({**_document(scored.made), "counts": counts, "variants": variants})
+        variants = {str(kind): made_document(made) for kind, made in scored.variants.items()}
+        print_json({**made_document(scored.made), "counts": counts, "variants": variants})
         return 0
     _print(scored.made)
     say(", ".join(f"{count:,} {kind}" for kind, count in counts.items()))
@@ -205,24 +205,11 @@ def _pairs(texts: Sequence[str], option: str) -> list[tuple[str, float]]:
 
 def _told(made: Sequence[Made], json: bool) -> int:
     if json:
-        print_json([_document(each) for each in made] if len(made) > 1 else _document(made[0]))
+        print_json([made_document(each) for each in made] if len(made) > 1 else made_document(made[0]))
         return 0
     for each in made:
         _print(each)
     return 0
-
-
-def _document(made: Made) -> dict[str, Any]:
-    version = made.version
-    return {
-        "version": version.id,
-        "name": version.name,
-        "rows": version.rows,
-        "dropped": made.dropped,
-        "file": str(made.file) if made.file else None,
-        "rejects": str(made.rejects) if made.rejects else None,
-        "remarks": list(made.remarks),
-    }
 
 
 def _print(made: Made) -> None:

@@ -50,6 +50,39 @@ def inspect(
     act("data", "inspect", src, split, samples, seconds, offline, json=json)
 
 
+@data.command("audit")
+def audit(
+    src: Src,
+    purpose: Annotated[str | None, typer.Option("--for", help="sft, dpo, grpo or classify")] = None,
+    against: Annotated[
+        list[Path] | None,
+        typer.Option("--against", metavar="BENCHMARK", help="a pack; of its sealed test only a count"),
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="report.html", help="write a page with charts")] = None,
+    flags: Annotated[
+        Path | None, typer.Option("--flags", metavar="FILE.parquet", help="write every row that was flagged")
+    ] = None,
+    model: Annotated[str | None, typer.Option("--model", help="count tokens as this model's tokenizer does")] = None,
+    max_length: Annotated[
+        int | None, typer.Option("--max-length", min=1, help="what would be cut at these tokens")
+    ] = None,
+    split: Split = None,
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", min=0.1, help="time to take; what does not fit is sampled, and said so")
+    ] = None,
+    offline: Offline = False,
+    json: Json = False,
+) -> None:
+    """Say what is wrong with a dataset, and whether it is fit to train on.
+
+    Findings come with counts, rows that show them, and the command that mends them. Exit code 1: unfit.
+    """
+    act(
+        "data_audit", "audit", src, split, purpose, against or [], model, max_length, seconds, out, flags, offline,
+        json=json,
+    )  # fmt: skip
+
+
 @data.command("convert")
 def convert(
     src: Src,

@@ -128,7 +128,9 @@ class Contamination:
 
     def _sealed(self, subject: Subject, benchmark: SealedBenchmark) -> Iterator[Issue]:
         rows = benchmark.count((prompt, answer) for _, prompt, answer in _pairs(subject, "true"))
-        if rows:
+        if not rows:
+            subject.remarks.append(f"no row holds an item of {benchmark.name}, by the referee's comparison")
+        else:
             yield Issue(
                 IssueClass.CONTAMINATION,
                 "error",
@@ -142,6 +144,7 @@ class Contamination:
     def _open(self, subject: Subject, benchmark: OpenBenchmark) -> Iterator[Issue]:
         hits, looked_at, exact = _hits(subject, benchmark)
         if not hits:
+            subject.remarks.append(f"no row of the {looked_at:,} that were compared holds an item of {benchmark.name}")
             return
         items = {hit.item_id for hit in hits}
         notes = {hit.row: f"{hit.method}: item {hit.item_id} of {benchmark.name}" for hit in reversed(hits)}
