@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -14,28 +16,26 @@ from labwright.assemble_intern import accounted
 from labwright.cli import transcript
 from labwright.cli.edge import print_json, say
 from labwright.compute.programs import SandboxedPrograms
-from labwright.contracts.errors import UsageError
 from labwright.contracts.events import DatasetRegistered
+from labwright.contracts.research import DatasetVersion
 from labwright.contracts.sessions import SessionBudget
 from labwright.data.overlap import BenchItem
 from labwright.data.synthesis import Parts, Standing, SynthesisReport, read_spec, synthesise
+from labwright.data.synthesis.parts import SealedCount
 from labwright.referee.pack import read_pack
+from labwright.referee.protocol import Gate, Seal
 
 
-def synth(spec: Path, out: Path, model: str | None, against: list[Path], near: list[str], json: bool) -> int:
+def synth(spec: Path, out: Path, model: str | None, against: list[Path], json: bool) -> int:
     """Run a spec to its target or its budget; the same command goes on where it stopped."""
     lab = open_lab()
     source = read_spec(spec)
     access = ModelAccess.of(lab.settings)
-    known = [lab.ledger.dataset(name) for name in near]
-    missing = [name for name, version in zip(near, known, strict=True) if version is None]
-    if missing:
-        cure = "register it first, such as by `labwright data dedup SRC NAME`"
-        raise UsageError(f"there is no dataset version {missing[0]!r}", where="--unlike", cure=cure)
     programs = SandboxedPrograms(lab.sandbox, lab.settings.process_environment)
     ceiling = SessionBudget(usd=source.spec.budget.usd, tokens=source.spec.budget.tokens)
     name = model or access.main or "template"
     with (
+        _sealed(lab, against) as sealed,
         accounted(lab, f"synthesis of {spec.name}", name, ceiling) as deps,
         Synthesists(
             lambda role, asked: resolve_model(asked or access.model_for(role, model), access), session=deps.spending
@@ -45,8 +45,9 @@ def synth(spec: Path, out: Path, model: str | None, against: list[Path], near: l
             writer=synthesists.writer if model or access.main else None,
             judge=synthesists.judge if model or access.main or access.judge else None,
             programs=programs,
-            data=[version for version in known if version is not None],
+            data=[version for version in lab.ledger.datasets() if Path(version.path).is_file()],
             benchmarks={folder.name: _items(folder) for folder in against},
+            sealed=sealed,
             home=lab.home,
         )
         report = synthesise(source, out, parts=parts, progress=None if json else _Told())
@@ -71,6 +72,24 @@ class _Told:
             self._last = share
             slices = ", ".join(f"{name} {done}/{wanted}" for name, (done, wanted) in standing.slices.items())
             transcript.note(f"{standing.doing}: {standing.accepted} of {standing.wanted} rows ({slices})")
+
+
+@contextmanager
+def _sealed(lab: Lab, against: list[Path]) -> Iterator[SealedCount | None]:
+    """The referee's count of rows that hold items of these benchmarks' sealed tests."""
+    if not against:
+        yield None
+        return
+    referee = lab.referee()
+    try:
+        ids = [referee.seal(Seal(None, str(folder.resolve()))).benchmark_id for folder in against]
+
+        def count(version: DatasetVersion) -> int:
+            return sum(referee.gate(Gate(None, each, version, "test", "block")).rows_hit for each in ids)
+
+        yield count
+    finally:
+        referee.close()
 
 
 def _items(folder: Path) -> list[BenchItem]:

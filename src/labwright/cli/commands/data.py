@@ -121,16 +121,13 @@ def synth(
     against: Annotated[
         list[Path] | None, typer.Option("--against", metavar="BENCHMARK", help="keep no row like its items")
     ] = None,
-    unlike: Annotated[
-        list[str] | None, typer.Option("--unlike", metavar="VERSION", help="keep no row like those of this version")
-    ] = None,
     json: Json = False,
 ) -> None:
     """Generate rows, check them, keep the checked ones.
 
     Goes on where it stopped when the same command is given again. Exit code 1: not every slice has its rows.
     """
-    act("data_synth", "synth", spec, out, model, against or [], unlike or [], json=json)
+    act("data_synth", "synth", spec, out, model, against or [], json=json)
 
 
 Out = Annotated[str, typer.Argument(metavar="OUT", help="a .jsonl or .parquet file, or only a name for the version")]
