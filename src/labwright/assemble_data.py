@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,12 +21,15 @@ from labwright.contracts.data import AuditReport, Inspection, Purpose
 from labwright.contracts.errors import DataError, UsageError
 from labwright.contracts.generation import Generator
 from labwright.data import commands, finding, inspection
+from labwright.data.ancestry import Ancestry, follow
 from labwright.data.audit.engine import OpenBenchmark, Request, SealedBenchmark, Tokens
 from labwright.data.audit.full import audit_table
+from labwright.data.duplicates.hidden import HiddenStates
 from labwright.data.layouts import Layout, Target, Written, convert, recognise, write_converted
-from labwright.data.lineage import drawn
+from labwright.data.lineage import drawn, lineage, source_of
 from labwright.data.overlap import BenchItem, BenchmarkIndex
 from labwright.data.sources import Table
+from labwright.data.sources.hub import HubName, repository
 from labwright.data.transforms import Plan, Rules
 from labwright.data.versions import register
 from labwright.data.workbench import Made, Workbench
@@ -35,6 +38,7 @@ from labwright.models.base import OnProgress
 from labwright.referee import usual_worker
 from labwright.referee.client import RefereeClient
 from labwright.referee.generation import GenerationWorker
+from labwright.referee.known.writing import PROVENANCE
 from labwright.referee.pack import read_pack
 from labwright.referee.protocol import Gate, Seal
 
@@ -74,6 +78,12 @@ def tokens_of(lab: Lab, model: str) -> Tokens:
     return lambda texts: [len(ids) for ids in tokenizer(texts, add_special_tokens=True)["input_ids"]]
 
 
+def embedder(lab: Lab, model: str, benchmarks: Sequence[Path]) -> HiddenStates:
+    """Vectors of a model for the look by meaning, centred on the benchmarks' open items. Raises ModelError."""
+    items = [item.prompt for directory in benchmarks for item in read_pack(directory).dev]
+    return HiddenStates(resolve(model, lab.home, Path.cwd(), asked_as="--meaning").path, items)
+
+
 @contextmanager
 def benchmark(lab: Lab, directory: Path) -> Iterator[tuple[OpenBenchmark, SealedBenchmark]]:
     """Both sides of a benchmark pack: dev, whose spans may be shown, and the sealed test, of which only counts come.
@@ -95,6 +105,44 @@ def benchmark(lab: Lab, directory: Path) -> Iterator[tuple[OpenBenchmark, Sealed
         yield OpenBenchmark(f"{sealed.name} (dev)", shown), SealedBenchmark(f"{sealed.name} (test)", count)
     finally:
         referee.close()
+
+
+def ancestry(bench: Workbench, room: ReadingRoom, src: str, benchmarks: Sequence[Path]) -> Ancestry | None:
+    """Whether data comes, by what it declares, from what these benchmarks were made of; None where they do not say."""
+    own: list[str] = []
+    for directory in benchmarks:
+        with suppress(OSError, ValueError, KeyError):
+            own.append(str(json.loads((directory / PROVENANCE).read_text(encoding="utf-8"))["source"]))
+    return follow(src, _Declared(bench, room), own) if own else None
+
+
+class _Declared:
+    """What datasets say of themselves: versions by their lineage, datasets on the Hub by their cards."""
+
+    def __init__(self, bench: Workbench, room: ReadingRoom) -> None:
+        self._bench = bench
+        self._room = room
+
+    def sources(self, name: str) -> Collection[str] | None:
+        """A file says nothing and has no source of its own; None where a dataset's card says nothing."""
+        is_file = not name.startswith("hub:") and Path(name).expanduser().exists()
+        version = self._bench.known(name) if is_file else self._bench.find(name)
+        if version is not None:
+            return {source_of(node.step) for node in lineage(version).walk() if not node.parents} - {name}
+        if is_file:
+            return ()
+        place = HubName.parse(name)
+        if place is None:
+            return None
+        card = repository(place, self._room.hub_access)
+        said = card.card.get("source_datasets")
+        listed = [str(each) for each in said] if isinstance(said, list) else []
+        return [*listed, *card.all_tagged("source_datasets:"), *card.all_tagged("dataset:")] or None
+
+    def rows_hit(self, name: str) -> int | None:
+        """Ancestors are not downloaded for it."""
+        del name
+        return None
 
 
 def _counted(lab: Lab, referee: RefereeClient, benchmark_id: str) -> Callable[[Iterator[tuple[str, str]]], int]:
@@ -142,7 +190,13 @@ class LabData:
         others = tuple(self._table(src, size.name) for size in table.splits if size.name != table.split)
         with ExitStack() as stack:
             against = [side for each in benchmarks for side in stack.enter_context(benchmark(self._lab, each))]
-            return audit_table(table, Request(purpose=purpose, others=others, against=tuple(against)))
+            request = Request(
+                purpose=purpose,
+                others=others,
+                against=tuple(against),
+                ancestry=ancestry(self._bench, self._room, src, benchmarks),
+            )
+            return audit_table(table, request)
 
     def lineage(self, src: str, row: int | None) -> list[str]:
         """What made it, or where a row came from, in lines."""

@@ -65,6 +65,19 @@ def test_an_audit_against_a_benchmark_shows_dev_and_counts_the_test_on_the_meter
     assert [r.event.split for r in data._desk.ledger.queries(benchmark_id)] == ["test"]
 
 
+def test_data_that_comes_by_its_lineage_from_the_benchmarks_own_source_is_said_to(
+    data: DataTools, tiny_model: Path
+) -> None:
+    workspace = data._desk.workspace
+    write_study(workspace / "study", tiny_model)
+    did(data.data_filter("train.jsonl", "kept.jsonl", "length(prompt) > 11"))
+    source = {"source": str(workspace / "train.jsonl")}
+    (workspace / "study" / "benchmark" / "provenance.json").write_text(json.dumps(source))
+    found = did(data.data_audit("kept.jsonl", "sft", "study/benchmark"))
+    leaks = [issue["what"] for issue in found["issues"] if issue["kind"] == "contamination"]
+    assert len(leaks) == 1 and leaks[0].endswith("train.jsonl is what the benchmark was made of")
+
+
 def test_changes_make_new_files_with_one_lineage(data: DataTools) -> None:
     once = did(data.data_dedup("train.jsonl", "once.jsonl"))
     assert once["dropped"] == 1

@@ -89,18 +89,27 @@ class Workbench:
             ServiceError: the Hub could not be reached.
             StorageError: the version cannot be stored.
         """
-        is_local = not src.startswith("hub:") and (Path(src).expanduser().exists() or bool(_GLOB & set(src)))
-        known = None if is_local or src.startswith("hub:") else self.find(src)
-        if known is not None:
-            return known
-        where = str(Path(src).expanduser().absolute()) if is_local else src
-        table = open_source(where, split=split, hub=self._hub)
-        known = self._registered(table)
-        if known is not None:
-            return known
-        version = register_table(table, _name_of(table), self.home)
+        found = self._looked_up(src, split)
+        if isinstance(found, DatasetVersion):
+            return found
+        version = register_table(found, _name_of(found), self.home)
         self.keep(version)
         return version
+
+    def known(self, src: str) -> DatasetVersion | None:
+        """The version that `src` means, where the lab has it already. Raises as `open`, but stores nothing."""
+        found = self._looked_up(src, None)
+        return found if isinstance(found, DatasetVersion) else None
+
+    def _looked_up(self, src: str, split: str | None) -> DatasetVersion | Table:
+        """The version, or the table that is none yet."""
+        is_local = not src.startswith("hub:") and (Path(src).expanduser().exists() or bool(_GLOB & set(src)))
+        named = None if is_local or src.startswith("hub:") else self.find(src)
+        if named is not None:
+            return named
+        where = str(Path(src).expanduser().absolute()) if is_local else src
+        table = open_source(where, split=split, hub=self._hub)
+        return self._registered(table) or table
 
     def find(self, name: str) -> DatasetVersion | None:
         """A version by its id, the beginning of its id, or its name. Raises UsageError where several begin so."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast, get_args
 
 from labwright.assemble import open_lab
-from labwright.assemble_data import benchmark, tokens_of
+from labwright.assemble_data import ancestry, benchmark, embedder, tokens_of, workbench
 from labwright.assemble_reading import ReadingRoom
 from labwright.cli import transcript
 from labwright.cli.edge import print_json, say
@@ -29,6 +29,7 @@ def audit(
     against: list[Path],
     model: str | None,
     max_length: int | None,
+    meaning: str | None,
     seconds: float | None,
     out: Path | None,
     flags: Path | None,
@@ -40,6 +41,8 @@ def audit(
         raise UsageError(f"there is no purpose {purpose!r}", where="--for", cure=f"use {', '.join(get_args(Purpose))}")
     if max_length is not None and model is None:
         raise UsageError("tokens are a model's own", where="--max-length", cure="name the model with --model")
+    if meaning is not None and not against:
+        raise UsageError("there is nothing to compare with", where="--meaning", cure="name a benchmark with --against")
     lab = open_lab()
     room = ReadingRoom(lab, offline=offline)
     with ExitStack() as stack:
@@ -55,6 +58,8 @@ def audit(
             max_length=max_length,
             others=others,
             against=tuple(benchmarks),
+            ancestry=ancestry(workbench(lab, room), room, src, against),
+            embedder=embedder(lab, meaning, against) if meaning is not None else None,
         )
         tell = None if json else transcript.note
         report = audit_table(table, request, seconds=seconds, flags_to=flags, progress=tell)

@@ -66,6 +66,10 @@ def audit(
     max_length: Annotated[
         int | None, typer.Option("--max-length", min=1, help="what would be cut at these tokens")
     ] = None,
+    meaning: Annotated[
+        str | None,
+        typer.Option("--meaning", metavar="MODEL", help="with --against: look for paraphrases by embeddings"),
+    ] = None,
     split: Split = None,
     seconds: Annotated[
         float | None, typer.Option("--seconds", min=0.1, help="time to take; what does not fit is sampled, and said so")
@@ -77,10 +81,8 @@ def audit(
 
     Findings come with counts, rows that show them, and the command that mends them. Exit code 1: unfit.
     """
-    act(
-        "data_audit", "audit", src, split, purpose, against or [], model, max_length, seconds, out, flags, offline,
-        json=json,
-    )  # fmt: skip
+    asked = (split, purpose, against or [], model, max_length, meaning, seconds)
+    act("data_audit", "audit", src, *asked, out, flags, offline, json=json)
 
 
 @data.command("convert")

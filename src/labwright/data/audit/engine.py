@@ -21,6 +21,8 @@ from labwright.data.audit.roles import Roles
 from labwright.data.sources.scratch import literal
 
 if TYPE_CHECKING:
+    from labwright.data.ancestry import Ancestry
+    from labwright.data.duplicates.meaning import Embedder
     from labwright.data.overlap import BenchmarkIndex
     from labwright.data.sources import Loaded, Scratch, Table
 
@@ -71,6 +73,8 @@ class Request:
     against: tuple[OpenBenchmark | SealedBenchmark, ...] = ()
     chat_template: str | None = None
     sources: tuple[Source, ...] = ()
+    ancestry: Ancestry | None = None  # what following the declared sources to the benchmarks showed
+    embedder: Embedder | None = None  # the extra look by meaning, at open benchmarks
 
 
 @dataclass(frozen=True, slots=True)

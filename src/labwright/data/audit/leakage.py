@@ -20,12 +20,14 @@ from labwright.data.audit.engine import (
 )
 from labwright.data.audit.roles import roles_of, trimmed, view_sql
 from labwright.data.duplicates import near_groups
+from labwright.data.duplicates.meaning import Embedder, kin
 from labwright.data.rows import Row
 from labwright.data.sources import Loaded
 
 _SHORT_INPUT = 20  # characters; "Continue:" in both splits is no leak, so the answer has to be the same too
 _BATCH = 2000
 _FIRST_ROWS = 10_000
+_MEANT_ROWS = 2_000  # that a model reads, where the look by meaning is asked for
 _MAY_BE_NEAR = 40  # characters; what is shorter has too few words for a likeness
 _FOLD = "regexp_replace(lower({}), '[^\\pL\\pN+*/^<>=-]+', ' ', 'g')"
 
@@ -120,11 +122,45 @@ class Contamination:
 
     def look(self, subject: Subject) -> Iterator[Issue]:
         """See the class."""
+        yield from self._declared(subject)
         for benchmark in subject.request.against:
             if isinstance(benchmark, SealedBenchmark):
                 yield from self._sealed(subject, benchmark)
             else:
                 yield from self._open(subject, benchmark)
+
+    def _declared(self, subject: Subject) -> Iterator[Issue]:
+        """By its own word: what was paraphrased or generated from a benchmark's source holds no copy of an item."""
+        ancestry = subject.request.ancestry
+        if ancestry is None:
+            return
+        for tainted in ancestry.tainted:
+            yield Issue(
+                IssueClass.CONTAMINATION,
+                "error",
+                f"declared sources: {tainted}",
+                0,
+                subject.rows,
+                fix="use other data, or make sure by hand that only the source's training rows were used",
+            )
+        subject.remarks += [f"of the source {name} nothing could be learnt: {why}" for name, why in ancestry.unknown]
+
+    def _alike(self, subject: Subject, benchmark: OpenBenchmark, embedder: Embedder) -> Iterator[Issue]:
+        """Rows that mean about the same as an item: for a person to look at."""
+        condition, looked_at, exact = subject.draw(_MEANT_ROWS)
+        texts = ((n, f"{prompt}\n{answer}".strip()) for n, prompt, answer in _pairs(subject, condition))
+        items = [(item.id, item.raw_input) for item in benchmark.index.items]
+        close = {each.row: f"{each.similarity:.2f} by {embedder.name}: item {each.item_id} of {benchmark.name}"
+                 for each in kin(texts, items, embedder)}  # fmt: skip
+        if close:
+            flagged = subject.flag_numbers(IssueClass.CONTAMINATION, close.items(), looked_at=looked_at, exact=exact)
+            yield subject.issue(
+                flagged,
+                "info",
+                f"{flagged.rows:,} of {looked_at:,} rows mean about the same as an item of {benchmark.name}, "
+                f"by {embedder.name}",
+                fix="look at these rows: two problems of one kind are as close as a paraphrase",
+            )
 
     def _sealed(self, subject: Subject, benchmark: SealedBenchmark) -> Iterator[Issue]:
         rows = benchmark.count((prompt, answer) for _, prompt, answer in _pairs(subject, "true"))
@@ -142,6 +178,8 @@ class Contamination:
             )
 
     def _open(self, subject: Subject, benchmark: OpenBenchmark) -> Iterator[Issue]:
+        if subject.request.embedder is not None:
+            yield from self._alike(subject, benchmark, subject.request.embedder)
         hits, looked_at, exact = _hits(subject, benchmark)
         if not hits:
             subject.remarks.append(f"no row of the {looked_at:,} that were compared holds an item of {benchmark.name}")

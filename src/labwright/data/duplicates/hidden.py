@@ -30,8 +30,10 @@ class HiddenStates:
         try:
             import torch  # noqa: PLC0415  # the extra `train`
             from transformers import AutoModel, AutoTokenizer  # noqa: PLC0415  # likewise
+            from transformers.utils.logging import disable_progress_bar  # noqa: PLC0415
         except ImportError as error:
             raise ModelError("embeddings need torch", cure="pip install 'labwright[train]'") from error
+        disable_progress_bar()
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(directory, trust_remote_code=False, local_files_only=True)
             self._model = AutoModel.from_pretrained(
