@@ -154,7 +154,7 @@ def test_doctor_says_what_is_there_and_where_the_home_cannot_be_written(shell: S
 def test_a_study_stopped_by_another_process_and_resumed_comes_to_the_same_result(
     shell: Shell, finished: FinishedStudy, tmp_path: Path, tiny_model: Path
 ) -> None:
-    write_study(tmp_path / "study", tiny_model, params={"step_s": 0.05})
+    write_study(tmp_path / "study", tiny_model, params={"step_s": 0.15})  # so that three commands come in time
     with shell.start("study", "run", "study", "--json") as running:
         until = time.time() + 60
         while time.time() < until:
