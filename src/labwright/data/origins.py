@@ -11,14 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from labwright.contracts.data import Location
 from labwright.contracts.errors import DataError
-from labwright.data.objects import Numbers, hash_of, settle, writing
+from labwright.data.objects import hash_of, settle, writing
+
+if TYPE_CHECKING:  # as in `objects`
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from labwright.data.objects import Numbers
 
 FOLDER = "origins"
 _GROUP_ROWS = 1 << 18
@@ -48,6 +51,8 @@ class Dropped:
     @property
     def counts(self) -> dict[str, int]:
         """Rows a reason."""
+        import numpy as np  # noqa: PLC0415  # as above
+
         counted = np.bincount(self.why, minlength=len(self.reasons)).tolist()
         return {reason: count for reason, count in zip(self.reasons, counted, strict=True) if count}
 
@@ -81,24 +86,31 @@ class OriginsWriter:
 
     def finish(self) -> str:
         """Write; returns the file's name. Raises StorageError."""
+        import numpy as np  # noqa: PLC0415  # as above
+
         self._pack()
         which = np.concatenate([part for part, _ in self._done])
         rows = np.concatenate([part for _, part in self._done])
         return write_origins(self._home, Origins(tuple(self._sources), rows, which))
 
     def _pack(self) -> None:
+        import numpy as np  # noqa: PLC0415  # as above
+
         self._done.append((np.array(self._which, np.int32), np.array(self._rows, np.int64)))
         self._which, self._rows = [], []
 
 
 def write_origins(home: Path, origins: Origins) -> str:
     """Write an origins file; returns its name. Raises StorageError."""
+    import numpy as np  # noqa: PLC0415  # as above
+
     which = np.zeros(len(origins.rows), np.int32) if origins.which is None else origins.which
     return _write(home, {"source": _coded(which, origins.sources), "row": origins.rows + 1})
 
 
 def write_dropped(home: Path, source: str, dropped: Dropped) -> str:
     """Write a dropped file; returns its name. Raises StorageError."""
+    import numpy as np  # noqa: PLC0415  # as above
     import pyarrow as pa  # noqa: PLC0415  # heavy, and studies rarely drop rows
 
     instead = np.full(len(dropped.rows), -1, np.int64) if dropped.instead is None else dropped.instead
@@ -130,6 +142,8 @@ def read_origin(home: Path, name: str, row: int) -> Location:
 
 def read_origins(home: Path, name: str) -> Origins:
     """Where all rows of a version stood. Raises DataError."""
+    import numpy as np  # noqa: PLC0415  # as above
+
     with _opened(home, name) as parquet:
         table = parquet.read()
     coded = table.column("source").combine_chunks().dictionary_encode()

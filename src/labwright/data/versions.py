@@ -16,8 +16,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from labwright.contracts.data import Location
@@ -25,11 +23,15 @@ from labwright.contracts.errors import DataError
 from labwright.contracts.research import DatasetVersion, Lineage, VersionFormat
 from labwright.contracts.specs import DataFormat
 from labwright.data.codeversion import code_version
-from labwright.data.objects import ID_DIGITS, Lines, Numbers, Stored, canonical, hash_of, store
+from labwright.data.objects import ID_DIGITS, Lines, Stored, canonical, hash_of, store
 from labwright.data.origins import Dropped, Origins, OriginsWriter, write_dropped, write_origins
 from labwright.data.rows import Row, iterate_rows, row_from
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from labwright.data.objects import Numbers
     from labwright.data.sources import Table  # brings DuckDB, which a study does without
 
 __all__ = [

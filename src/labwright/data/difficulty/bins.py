@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,10 @@ from pydantic import JsonValue
 
 from labwright.contracts.errors import DataError
 from labwright.data.difficulty.methods import Method
-from labwright.data.objects import Numbers
 from labwright.data.transforms.drawing import keys
+
+if TYPE_CHECKING:
+    from labwright.data.objects import Numbers
 
 Bin = Literal["easy", "medium", "hard", "frontier", "mixed"]
 BINS: tuple[Bin, ...] = ("easy", "medium", "hard", "frontier", "mixed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import JsonValue
@@ -15,9 +16,11 @@ from labwright.data.difficulty.bins import BINS, Bin, Cuts, binned, check_cuts
 from labwright.data.difficulty.cache import ScoreCache
 from labwright.data.difficulty.methods import ANSWERS, AnswerCheck, Method
 from labwright.data.difficulty.scoring import Progress, Scores, score
-from labwright.data.objects import Numbers
 from labwright.data.origins import Dropped
 from labwright.data.versions import Selection, lines_of, remake, select
+
+if TYPE_CHECKING:
+    from labwright.data.objects import Numbers
 
 SCORE, BIN = "difficulty", "difficulty_bin"
 _DIGITS = 6

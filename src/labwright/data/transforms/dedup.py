@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import JsonValue
@@ -13,10 +14,13 @@ from pydantic import JsonValue
 from labwright.contracts.research import DatasetVersion
 from labwright.data.duplicates import Likeness, near_groups
 from labwright.data.examples import Reader, texts_in
-from labwright.data.objects import Lines, Numbers
+from labwright.data.objects import Lines
 from labwright.data.origins import Dropped
 from labwright.data.transforms.keys import by_columns, by_example, keyed
 from labwright.data.versions import Selection, lines_of, select
+
+if TYPE_CHECKING:
+    from labwright.data.objects import Numbers
 
 _EXACT, _NEAR = 0, 1
 _REASONS = ("the same as an earlier row", "nearly the same as an earlier row")

@@ -7,11 +7,13 @@ draw of one seed holds the smaller one.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from labwright.data.objects import Numbers
+if TYPE_CHECKING:
+    from labwright.data.objects import Numbers
+from numpy.typing import NDArray
 
 _STEP = 0x9E3779B97F4A7C15
 _FACTORS = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))

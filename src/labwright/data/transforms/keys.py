@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,10 @@ from pydantic import JsonValue
 from labwright.contracts.errors import DataError
 from labwright.contracts.research import DatasetVersion
 from labwright.data.examples import Reader
-from labwright.data.objects import Lines, Numbers
+from labwright.data.objects import Lines
+
+if TYPE_CHECKING:
+    from labwright.data.objects import Numbers
 
 _KEY_BYTES = 16  # two rows of a billion share one by chance once in 10^20 tables
 _ENCODE = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +18,15 @@ from pydantic import JsonValue
 from labwright.contracts.errors import DataError
 from labwright.contracts.research import DatasetVersion
 from labwright.data.duplicates import Likeness
-from labwright.data.objects import Lines, Numbers
+from labwright.data.objects import Lines
 from labwright.data.transforms.dedup import sameness
 from labwright.data.transforms.drawing import keys, shares
 from labwright.data.transforms.keys import by_columns, keyed, renumbered
 from labwright.data.transforms.sampling import value_names
 from labwright.data.versions import Selection, lines_of, select
+
+if TYPE_CHECKING:
+    from labwright.data.objects import Numbers
 
 _PART = r"letters, digits, - and _"
 _MOST_STRATA = 1000

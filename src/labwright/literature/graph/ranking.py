@@ -15,10 +15,9 @@ The weights are a choice, not a measurement: influence finds what everybody buil
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from labwright.literature.graph.gathering import tells
 from labwright.literature.graph.graph import Edge, Graph
@@ -53,13 +52,14 @@ def rank(graph: Graph, year: int, recipes: Mapping[str, int] | None = None) -> t
         year: this year.
         recipes: how many recipes are known of a paper, by `Paper.id`.
     """
-    shares = pagerank(graph) * len(graph.papers)
-    weights = _magnitudes(shares - shares.min())  # everybody has the least
-    citations = _magnitudes(np.array([float(paper.citations or 0) for paper in graph.papers]))
+    shares = [share * len(graph.papers) for share in pagerank(graph)]
+    least = min(shares, default=0.0)  # everybody has it
+    weights = _magnitudes([share - least for share in shares])
+    citations = _magnitudes([float(paper.citations or 0) for paper in graph.papers])
     cited_by, citing = graph.cited_by(), graph.citing()
     ranks = []
     for place, paper in enumerate(graph.papers):
-        influence = (float(weights[place]) + float(citations[place])) / 2
+        influence = (weights[place] + citations[place]) / 2
         known = (recipes or {}).get(paper.id, 0)
         result = _result(cited_by[place], citing[place], known)
         recency = 0.0 if paper.year is None else 0.5 ** (max(0, year - paper.year) / _HALF_LIFE_YEARS)
@@ -68,34 +68,33 @@ def rank(graph: Graph, year: int, recipes: Mapping[str, int] | None = None) -> t
     return tuple(sorted(ranks, key=lambda each: (-each.score, each.paper)))
 
 
-def pagerank(graph: Graph) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def pagerank(graph: Graph) -> list[float]:
     """The share of each paper, of a reader who follows references at random and starts anew every seventh time."""
     count = len(graph.papers)
-    outgoing = np.zeros(count)
-    for edge in graph.edges:
-        outgoing[edge.citing] += 1
-    cited = np.array([edge.cited for edge in graph.edges], dtype=np.intp)
-    citing = np.array([edge.citing for edge in graph.edges], dtype=np.intp)
-    part = 1 / outgoing[citing]  # of a reader of the citing paper who goes on along this edge
-    ends = outgoing == 0
-    share = np.full(count, 1 / count)
+    if not count:
+        return []
+    edges = [(edge.citing, edge.cited) for edge in graph.edges]
+    outgoing = Counter(citing for citing, _ in edges)
+    ends = [place for place in range(count) if place not in outgoing]
+    share = [1 / count] * count
     for _ in range(_MOST_ROUNDS):
-        followed = np.bincount(cited, part * share[citing], minlength=count)
         # From a paper whose references are not here the reader goes anywhere.
-        after = (1 - _DAMPING) / count + _DAMPING * (followed + share[ends].sum() / count)
-        moved = float(np.abs(after - share).sum())
+        anywhere = (1 - _DAMPING) / count + _DAMPING * sum(share[place] for place in ends) / count
+        after = [anywhere] * count
+        for citing, cited in edges:
+            after[cited] += _DAMPING * share[citing] / outgoing[citing]
+        moved = sum(abs(new - old) for new, old in zip(after, share, strict=True))
         share = after
         if moved < _CLOSE:
             break
     return share
 
 
-def _magnitudes(
-    values: np.ndarray[tuple[int], np.dtype[np.float64]],
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _magnitudes(values: Sequence[float]) -> list[float]:
     """By their order of magnitude, the largest 1."""
-    logs = np.log1p(values)
-    return logs / logs.max() if logs.max() > 0 else logs
+    logs = [math.log1p(value) for value in values]
+    largest = max(logs, default=0.0)
+    return [log / largest for log in logs] if largest > 0 else logs
 
 
 def _result(cited_by: Sequence[Edge], citing: Sequence[Edge], recipes: int) -> float:
