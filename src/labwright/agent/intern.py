@@ -15,7 +15,7 @@ from pydantic_ai import Agent, RunContext
 from pydantic_ai.capabilities import AbstractCapability, Capability
 from pydantic_ai.messages import ToolCallPart
 from pydantic_ai.tools import DeferredToolRequests
-from pydantic_ai_harness import FileSystem, Planning, Shell, StepPersistence
+from pydantic_ai_harness import FileSystem, Planning, Shell
 from pydantic_ai_harness.compaction import (
     ClampOversizedMessages,
     ClearToolResults,
@@ -37,7 +37,7 @@ from labwright.agent.capabilities.toollog import ToolLog
 from labwright.agent.deps import Deps
 from labwright.agent.instructions import text
 from labwright.agent.plan import FilePlanStore
-from labwright.agent.steps import LedgerStepStore
+from labwright.agent.steps import LedgerStepStore, Steps
 from labwright.agent.workspace import ContainerBackend, SandboxedBackend, Workspace
 from labwright.contracts.sessions import ApproveMode
 from labwright.tools import Family
@@ -109,7 +109,7 @@ def build(parts: Parts) -> Agent[Deps, Any]:
             *parts.extra,
             Questions(parts.approve),
             compaction(parts.context_window),
-            StepPersistence(store=parts.store, capture_frontier=True),
+            Steps(store=parts.store, capture_frontier=True),
         ],
     )
 

@@ -9,9 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter
+from pydantic_ai_harness import StepPersistence
 from pydantic_ai_harness.step_persistence import (
     ContinuableSnapshot,
     RunRecord,
@@ -21,6 +26,25 @@ from pydantic_ai_harness.step_persistence import (
 
 from labwright.guard.secrets import Redactor
 from labwright.ledger import Ledger
+
+
+@dataclass
+class Steps(StepPersistence[Any]):
+    """Step persistence that hands the history over as it is.
+
+    The harness copies all of it at each step, which is most of a long turn's CPU; `LedgerStepStore` copies what is new.
+    """
+
+    async def _save_snapshot(self, *, messages: list[ModelMessage], step_index: int, **about: Any) -> None:
+        key = f"{self._snapshot_sequence}:{step_index}:{about.get('state', 'complete')}"
+        self._snapshot_sequence += 1
+        await self.store.save_snapshot(
+            ContinuableSnapshot(
+                messages=messages, step_index=step_index, timestamp=datetime.now(UTC), idempotency_key=key, **about
+            )
+        )
+        self._last_snapshot_messages = _grown(self._last_snapshot_messages or [], messages)
+        self._last_snapshot_step = step_index
 
 
 class LedgerStepStore:
@@ -48,7 +72,7 @@ class LedgerStepStore:
         if same < len(messages) or same < len(self._written):
             encoded = [self._encode(message) for message in messages[same:]]
             self._ledger.append_messages(self._session_id, same, encoded)
-            self._written = list(messages)
+            self._written = _grown(self._written, messages)
 
     def _encode(self, message: ModelMessage) -> bytes:
         body = ModelMessagesTypeAdapter.dump_json([message])[1:-1]
@@ -106,6 +130,12 @@ def decoded(encoded: Sequence[bytes]) -> list[ModelMessage]:
         except ValidationError:
             break
     return messages
+
+
+def _grown(old: list[ModelMessage], new: Sequence[ModelMessage]) -> list[ModelMessage]:
+    """The new messages, copied where they differ from the old: one may still be changed where it came from."""
+    same = _common(old, new)
+    return [*old[:same], *deepcopy(list(new[same:]))]
 
 
 def _common(old: Sequence[ModelMessage], new: Sequence[ModelMessage]) -> int:
