@@ -19,6 +19,7 @@ from itertools import islice
 from pathlib import Path
 
 from tests.data.audit.planted import CASES, measure
+from tests.data.audit.planted_content import CONTENT_CASES
 
 from labwright.contracts.data import AuditReport
 from labwright.data.audit.engine import Request
@@ -72,7 +73,7 @@ def findings_are_right() -> bool:
     """Plant each defect at a known rate, and print precision and recall of the rows that the audit flags."""
     print(f"{'planted':<28}{'kind':<20}{'rows':>6}{'flagged':>9}{'precision':>11}{'recall':>8}")
     met = True
-    for case in CASES:
+    for case in (*CASES, *CONTENT_CASES):
         with tempfile.TemporaryDirectory() as folder:
             found = measure(case, Path(folder))
         target = FUZZY_TARGET if case.is_fuzzy else EXACT_TARGET

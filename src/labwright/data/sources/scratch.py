@@ -91,6 +91,7 @@ class Scratch:
             "temp_directory": str(self.folder / "spill"),
         }
         connection = duckdb.connect(str(file), config=config)
+        connection.execute("SET enable_progress_bar = false")  # it would write into a command's answer
         connection.execute(f"SET allowed_directories = [{literal(str(self.folder) + os.sep)}]")
         if paths:
             connection.execute(f"SET allowed_paths = {literals(paths)}")
