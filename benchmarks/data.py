@@ -105,7 +105,7 @@ def our_near(file: Path, rows: int, planted: Planted) -> Figure:
 
 def peer_near(file: Path, rows: int, planted: Planted, *, quickest: bool = True) -> Figure:
     """datasketch: a batch of signatures at a time, all into one LSH, each row asks who was there before it."""
-    from datasketch import MinHashLSH  # type: ignore[import-not-found]  # noqa: PLC0415  # only where it is installed
+    from datasketch import MinHashLSH  # noqa: PLC0415  # only where it is installed
 
     bands = Likeness(THRESHOLD).banding
     lsh = MinHashLSH(threshold=THRESHOLD, num_perm=128, params=bands)
