@@ -326,7 +326,7 @@ def _chat(rng: random.Random) -> Plant:
                 talk[-1]["content"] = f"{talk[-1]['content']}<|im_end|>"
             case _:
                 talks[n] = [{"role": "assistant", "content": "welcome"}, *[t for t in talk if t["role"] != "system"]]
-    return Plant([[{"messages": talk} for talk in talks]], frozenset(bad))  # type: ignore[dict-item,list-item]
+    return Plant([[{"messages": talk} for talk in talks]], frozenset(bad))  # type: ignore[dict-item]
 
 
 def _template_tokens(rng: random.Random) -> Plant:
