@@ -139,7 +139,7 @@ class DedupSpec(Spec):
 
     near: bool = Field(default=True, description="also rows whose word pairs are 80 % the same")
     data: bool = Field(default=True, description="the lab's dataset versions")
-    benchmarks: bool = Field(default=True, description="the lab's benchmarks, but for their sealed tests")
+    benchmarks: bool = Field(default=True, description="the benchmarks that are given, but for their sealed tests")
     files: tuple[str, ...] = Field(default=(), description="further data: files, globs or directories")
 
 
