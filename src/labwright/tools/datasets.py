@@ -102,7 +102,7 @@ class DataTools:
         packs = (find_path(self._desk, benchmark),) if benchmark else ()
         report = await asyncio.to_thread(self._desk.data.audit, self._source(src), purpose, packs)
         lines = (
-            {"kind": i.kind.value, "severity": i.severity, "what": clipped(i.what, 200), "rows": i.rows,
+            {"kind": i.kind.value, "severity": i.severity, "what": clipped(i.what, 400), "rows": i.rows,
              "exact": None if i.exact else False, "fix": clipped(i.fix, 200),
              "shows": [f"{e.location}: {clipped(e.excerpt, 100)}" for e in i.evidence[:2]]}
             for i in report.issues
