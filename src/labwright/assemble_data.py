@@ -10,8 +10,11 @@ import sys
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
+
+from pydantic import JsonValue
 
 from labwright.assemble import Lab
 from labwright.assemble_reading import ReadingRoom
@@ -24,6 +27,7 @@ from labwright.data import commands, finding, inspection
 from labwright.data.ancestry import Ancestry, follow
 from labwright.data.audit.engine import OpenBenchmark, Request, SealedBenchmark, Tokens
 from labwright.data.audit.full import audit_table
+from labwright.data.audit.safety import masked
 from labwright.data.duplicates.hidden import HiddenStates
 from labwright.data.layouts import Layout, Target, Written, convert, recognise, write_converted
 from labwright.data.lineage import drawn, lineage, source_of
@@ -181,8 +185,14 @@ class LabData:
         return finding.find(query, self._room.hub_access, task=task, limit=limit, papers=papers)
 
     def inspect(self, src: str, split: str | None, samples: int) -> Inspection:
-        """What a dataset holds."""
-        return inspection.inspect(self._table(src, split), samples=samples)
+        """What a dataset holds; personal data and secrets are masked, since a model's provider reads along."""
+        found = inspection.inspect(self._table(src, split), samples=samples)
+        shown = tuple({name: _masked(value) for name, value in sample.items()} for sample in found.samples)
+        columns = tuple(
+            replace(column, frequent=tuple((masked(value), count) for value, count in column.frequent))
+            for column in found.columns
+        )
+        return replace(found, samples=shown, columns=columns)
 
     def audit(self, src: str, purpose: Purpose | None, benchmarks: Sequence[Path]) -> AuditReport:
         """What is wrong with it."""
@@ -235,6 +245,17 @@ class LabData:
     def _table(self, src: str, split: str | None) -> Table:
         known = self._bench.find(src)
         return self._bench.table(known) if known is not None else self._room.table(src, split)
+
+
+def _masked(value: JsonValue) -> JsonValue:
+    """A cell without personal data and secrets, however deep they lie."""
+    if isinstance(value, str):
+        return masked(value)
+    if isinstance(value, list):
+        return [_masked(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _masked(each) for name, each in value.items()}
+    return value
 
 
 def layout_of(table: Table) -> Layout:

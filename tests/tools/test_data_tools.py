@@ -39,6 +39,14 @@ def test_data_is_inspected_before_it_is_trained_on(data: DataTools) -> None:
     assert found["splits"][0]["rows"] == 42 and len(found["samples"]) == 2
 
 
+def test_a_model_sees_no_secrets_of_the_rows(data: DataTools) -> None:
+    key = "hf_qbzdefkhsjklmnopqrstuvwxyzabcdefgh"
+    rows = [{"prompt": "write to bob@web.de", "completion": key, "turns": [{"content": f"use {key}"}]}] * 3
+    (data._desk.workspace / "private.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    said = json.dumps(did(data.data_inspect("private.jsonl")))
+    assert key not in said and "bob@web.de" not in said and "masked" in said
+
+
 def test_an_audit_says_what_is_wrong_and_what_mends_it(data: DataTools) -> None:
     found = did(data.data_audit("train.jsonl", "sft"))
     kinds = {issue["kind"]: issue for issue in found["issues"]}

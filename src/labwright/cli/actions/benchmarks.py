@@ -11,7 +11,6 @@ from labwright.assemble_reading import ReadingRoom
 from labwright.cli import transcript
 from labwright.cli.edge import print_json, say
 from labwright.contracts.errors import UsageError
-from labwright.data.sources import HubAccess, Table, open_source
 from labwright.referee.known import AddedBenchmark, AddOptions, add_benchmark
 
 
@@ -49,13 +48,8 @@ def add(
     )
     lab = open_lab()
     room = ReadingRoom(lab, offline=offline)
-    hub = HubAccess(room.http, room.hub, room.viewer)
-
-    def open_table(src: str, split: str | None) -> Table:
-        return open_source(src, split=split, hub=hub)
-
     try:
-        added = add_benchmark(source, name=name, out=out, open_table=open_table, options=options, sandbox=lab.sandbox)
+        added = add_benchmark(source, name=name, out=out, open_table=room.table, options=options, sandbox=lab.sandbox)
     finally:
         room.close()
         lab.ledger.close()

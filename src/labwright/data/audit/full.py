@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,27 +75,15 @@ def audit_table(
     """
     asked = request or Request()
     chosen = standard() if detectors is None else detectors
-    if scratch is not None:
+    with ExitStack() as stack:
         return run(
             table,
-            scratch,
+            scratch if scratch is not None else stack.enter_context(Scratch()),
             chosen,
             asked,
             seconds=seconds,
             most_rows=most_rows,
             mask=mask,
-            flags_to=flags_to,
-            progress=progress,
-        )
-    with Scratch() as own:
-        return audit_table(
-            table,
-            asked,
-            seconds=seconds,
-            most_rows=most_rows,
-            detectors=chosen,
-            mask=mask,
-            scratch=own,
             flags_to=flags_to,
             progress=progress,
         )
