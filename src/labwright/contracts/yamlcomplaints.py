@@ -56,7 +56,7 @@ def _explain(
     if kind == "missing":
         return f"the field {name!r} is missing", f"add a line `{name}: …`"
     if kind in ("model_type", "model_attributes_type", "dict_type"):
-        return f"{name!r} has to be a mapping of `field: value` lines", None
+        return f"{name!r} has to be a mapping", "write it as lines of `field: value`"
     if kind in ("tuple_type", "list_type"):
         return f"{name!r} has to be a list (`[a, b]`, or lines that begin with `- `)", None
     if kind == "union_tag_not_found":

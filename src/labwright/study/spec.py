@@ -6,22 +6,17 @@ complaints (a path of field names) are looked up in. Nothing is run and nothing 
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import shlex
-import types
-import typing
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-from pydantic import BaseModel, ValidationError
 
 import labwright
 from labwright.contracts.errors import SpecError
 from labwright.contracts.specs import StudySpec
-from labwright.contracts.yamlfile import Location, Node, compose, load, place
+from labwright.contracts.yamlcomplaints import did_you_mean, validated
+from labwright.contracts.yamlfile import Node, compose, place
 
 STUDY_FILE = "study.yaml"
 _MAKER = "make_data.py"
@@ -74,7 +69,7 @@ def read_study(directory: Path) -> StudySource:
     except OSError as error:
         raise SpecError(f"cannot be read: {error.strerror}", where=str(path), cure="check its permissions") from error
     root = compose(path, text, "a study", _INIT)
-    spec = _validated(path, root, text)
+    spec = validated(path, root, text, StudySpec)
     _check_names(spec, directory, path, root)
     return StudySource(spec, directory, text)
 
@@ -96,7 +91,7 @@ def recipe_path(name: str, study_dir: Path) -> Path:
     raise SpecError(
         f"there is no bundled recipe {name!r}",
         where="recipe.name",
-        cure=_did_you_mean(name, list(bundled)) + f"bundled are: {', '.join(bundled)}; or give a path such as train.py",
+        cure=did_you_mean(name, bundled) + f"bundled are: {', '.join(bundled)}; or give a path such as train.py",
     )
 
 
@@ -107,64 +102,6 @@ def bundled_recipes() -> dict[str, Path]:
         if folder.is_dir():
             return {script.stem: script for script in sorted(folder.glob("*.py"))}
     return {}
-
-
-# -- what pydantic finds -----------------------------------------------------------------------------------------------
-
-
-def _validated(path: Path, root: Node, text: str) -> StudySpec:
-    raw = load(path, text)
-    try:
-        return StudySpec.model_validate(raw)
-    except ValidationError as complaints:
-        found = complaints.errors(include_url=False)
-        first, *others = [(place(path, root, e["loc"]), *_explain(e["type"], e["loc"], e["msg"])) for e in found]
-        where, what, cure = first
-        if others:
-            more = "; ".join(f"{at.removeprefix(str(path) + ':')}: {text}" for at, text, _ in others[:4])
-            what += f". Also on line {more}" + ("; and more" if len(others) > 4 else "")
-        raise SpecError(what, where=where, cure=cure) from complaints
-
-
-def _explain(kind: str, location: Location, message: str) -> tuple[str, str | None]:
-    """A complaint of pydantic in words for a person, with its cure."""
-    known = _fields_at(StudySpec, location[:-1])
-    name = str(location[-1]) if location else ""
-    if kind == "extra_forbidden":
-        return f"unknown key {name!r}", f"{_did_you_mean(name, known)}known here: {', '.join(known)}"
-    if kind == "missing":
-        return f"the field {name!r} is missing", f"add a line `{name}: …`"
-    if kind in ("model_type", "model_attributes_type", "dict_type", "tuple_type"):
-        wanted = "a list (`[a, b]`, or lines that begin with `- `)" if kind == "tuple_type" else "a mapping"
-        return f"{name!r} has to be {wanted}", None
-    text = message.removeprefix("Value error, ")
-    return text[:1].lower() + text[1:], None
-
-
-def _fields_at(model: type[BaseModel], location: Location) -> list[str]:
-    """The field names of the spec that the file has at this place."""
-    for step in location:
-        if isinstance(step, int) or step not in model.model_fields:
-            continue
-        inner = next(_models_in(model.model_fields[step].annotation), None)
-        if inner is None:
-            return []
-        model = inner
-    return list(model.model_fields)
-
-
-def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
-        if issubclass(annotation, BaseModel):
-            yield annotation
-        return
-    for argument in typing.get_args(annotation):
-        yield from _models_in(argument)
-
-
-def _did_you_mean(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"did you mean {close[0]!r}? " if close else ""
 
 
 # -- what the file names has to be there -------------------------------------------------------------------------------
