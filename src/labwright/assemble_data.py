@@ -25,7 +25,7 @@ from labwright.contracts.errors import DataError, UsageError
 from labwright.contracts.generation import Generator
 from labwright.data import commands, finding, inspection
 from labwright.data.ancestry import Ancestry, follow
-from labwright.data.audit.engine import OpenBenchmark, Request, SealedBenchmark, Tokens
+from labwright.data.audit.engine import OpenBenchmark, Request, SealedBenchmark, Source, Tokens
 from labwright.data.audit.full import audit_table
 from labwright.data.audit.safety import masked
 from labwright.data.duplicates.hidden import HiddenStates
@@ -120,6 +120,16 @@ def ancestry(bench: Workbench, room: ReadingRoom, src: str, benchmarks: Sequence
     return follow(src, _Declared(bench, room), own) if own else None
 
 
+def declared_sources(bench: Workbench, src: str) -> tuple[Source, ...]:
+    """Where data came from, by the lineage of the version that it is; nothing where it is none yet."""
+    version = bench.known(src)
+    if version is None:
+        return ()
+    roots = (node.step for node in lineage(version).walk() if not node.parents)
+    licences = ((source_of(step), step.params.get("licence")) for step in roots)
+    return tuple(Source(name, licence if isinstance(licence, str) else None) for name, licence in licences if name)
+
+
 class _Declared:
     """What datasets say of themselves: versions by their lineage, datasets on the Hub by their cards."""
 
@@ -204,6 +214,7 @@ class LabData:
                 purpose=purpose,
                 others=others,
                 against=tuple(against),
+                sources=declared_sources(self._bench, src),
                 ancestry=ancestry(self._bench, self._room, src, benchmarks),
             )
             return audit_table(table, request)

@@ -54,6 +54,15 @@ def test_an_audit_says_what_is_wrong_and_what_mends_it(data: DataTools) -> None:
     assert found["fitness"] != "fit"
 
 
+def test_rows_of_a_version_do_not_lack_a_provenance(data: DataTools) -> None:
+    did(data.data_dedup("train.jsonl", "once.jsonl"))
+    kinds = {src: {issue["kind"] for issue in did(data.data_audit(src, "sft"))["issues"]} for src in
+             ("train.jsonl", "once.jsonl")}  # fmt: skip
+    assert all("provenance" not in found for found in kinds.values())
+    (data._desk.workspace / "new.jsonl").write_text('{"prompt": "1", "completion": "2"}\n')
+    assert "provenance" in {issue["kind"] for issue in did(data.data_audit("new.jsonl", "sft"))["issues"]}
+
+
 def test_an_audit_against_a_benchmark_shows_dev_and_counts_the_test_on_the_meter(
     data: DataTools, tmp_path: Path, tiny_model: Path
 ) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast, get_args
 
 from labwright.assemble import open_lab
-from labwright.assemble_data import ancestry, benchmark, embedder, tokens_of, workbench
+from labwright.assemble_data import ancestry, benchmark, declared_sources, embedder, tokens_of, workbench
 from labwright.assemble_reading import ReadingRoom
 from labwright.cli import transcript
 from labwright.cli.edge import print_json, say
@@ -47,7 +47,9 @@ def audit(
     room = ReadingRoom(lab, offline=offline)
     with ExitStack() as stack:
         stack.callback(room.close)
-        table = room.table(src, split)
+        bench = workbench(lab, room)
+        known = bench.find(src)
+        table = bench.table(known) if known is not None else room.table(src, split)
         others = tuple(room.table(src, size.name) for size in table.splits if size.name != table.split)
         benchmarks: list[OpenBenchmark | SealedBenchmark] = []
         for directory in against:
@@ -58,7 +60,8 @@ def audit(
             max_length=max_length,
             others=others,
             against=tuple(benchmarks),
-            ancestry=ancestry(workbench(lab, room), room, src, against),
+            sources=declared_sources(bench, src),
+            ancestry=ancestry(bench, room, src, against),
             embedder=embedder(lab, meaning, against) if meaning is not None else None,
         )
         tell = None if json else transcript.note

@@ -59,7 +59,6 @@ class Source:
     name: str
     licence: str | None = None
     generated_by: str = ""  # a model's name, where a model wrote it
-    derived_from: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

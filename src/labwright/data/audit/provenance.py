@@ -58,7 +58,9 @@ class Licence:
         """See the class."""
         found: set[Terms] = set()
         declared: dict[str, str | None] = {subject.table.name: subject.table.licence} if subject.table.licence else {}
-        declared |= {source.name: source.licence for source in subject.request.sources}
+        # A file of this machine may be one's own, and needs no licence; what was taken from elsewhere does.
+        others = (s for s in subject.request.sources if s.licence is not None or not s.name.startswith("/"))
+        declared |= {source.name: source.licence for source in others}
         for name, licence in declared.items():
             terms = terms_of(licence)
             found.add(terms)
