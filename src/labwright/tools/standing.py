@@ -121,7 +121,9 @@ def _hint(view: StudyView, alive: bool) -> str | None:
         return f"its process is gone; study_run goes on. It said last: {detached.last_words(Path(view.directory))}"
     if view.state is StudyState.CREATED:
         said = detached.last_words(Path(view.directory))
-        return f"its process ended before it began: {said}" if said else "study_run starts it: controls come first"
+        if not said:
+            return "study_run starts it: controls come first"
+        return f"its process is gone, before its controls began; study_run starts it again. It said last: {said}"
     if view.state is StudyState.STOPPED:
         return "study_propose, then study_run; or study_finish"
     return None
