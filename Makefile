@@ -38,7 +38,7 @@ demo: $(VENV)/.installed-train  ## run the study in studies/number-sorting with 
 	@echo "Open the report above in a browser, or list the studies: $(BIN)/labwright study list"
 
 test: $(VENV)/.installed-dev  ## run the test suite
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: lint test  ## format, lint, types, import contracts, tests
 
@@ -78,5 +78,5 @@ $(VENV)/.installed-train: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.installed-dev: $(VENV)/.installed-train
 	@echo "installing the tools for tests and checks"
-	$(INSTALL) -e '.[train,agent,literature,dev]'
+	$(INSTALL) -e '.[train,agent,literature,postgres,dev]'
 	@touch $@

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from alembic import command
+from alembic.config import Config
 from sqlalchemy import create_engine, select
 
 from labwright.contracts.effects import Cost
@@ -81,6 +83,7 @@ from labwright.contracts.sessions import (
     UserSaid,
 )
 from labwright.contracts.specs import Split
+from labwright.ledger import migrations
 from labwright.ledger.library_tables import LIBRARY_STATE, paper_search
 from labwright.ledger.tables import SESSION_STATE, STATE
 
@@ -277,9 +280,22 @@ def library_history() -> list[tuple[float, Event]]:
     ]
 
 
-def state_rows(database: Path) -> dict[str, list[tuple[object, ...]]]:
+def migrated_to(version: str, url: str) -> None:
+    """Make a ledger as an older Labwright left it."""
+    if url.startswith("sqlite"):
+        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, version)
+    engine.dispose()
+
+
+def state_rows(url: str) -> dict[str, list[tuple[object, ...]]]:
     """Every row of every state table."""
-    engine = create_engine(f"sqlite:///{database}")
+    engine = create_engine(url)
     with engine.connect() as connection:
         rows = {
             t.name: [tuple(row) for row in connection.execute(select(t).order_by(*t.primary_key))]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,8 +17,8 @@ from labwright.ledger.curves import MOST_BUCKETS, Index, extend, read
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    with Ledger.open(f"sqlite:///{tmp_path}/lab.db") as opened:
+def ledger(ledger_url: str) -> Iterator[Ledger]:
+    with Ledger.open(ledger_url) as opened:
         yield opened
 
 
@@ -46,7 +45,7 @@ def test_metrics_that_come_at_different_steps_have_curves_of_their_own(ledger: L
     assert [(c.metric, len(c.points)) for c in ledger.curves("r")] == [("eval_loss", 1), ("loss", 2)]
 
 
-def test_a_million_points_fit_into_a_thousand_buckets_and_keep_their_bounds(ledger: Ledger) -> None:
+def test_a_million_points_fit_into_a_thousand_buckets_and_keep_their_bounds() -> None:
     values = np.sin(np.arange(1_000_000) / 1000.0)
     values[777_777] = 50.0
     index = Index()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -21,33 +20,29 @@ def _version(digit: str, name: str) -> DatasetVersion:
     return DatasetVersion(digit * 16, name, f"/objects/{digit}.jsonl", "rows", 3, "/src.jsonl", (STEP,))
 
 
-def _ledger(tmp_path: Path) -> Ledger:
-    return Ledger.open(f"sqlite:///{tmp_path / 'lab.db'}")
-
-
-def test_a_version_without_a_study_comes_back_as_it_was(tmp_path: Path) -> None:
+def test_a_version_without_a_study_comes_back_as_it_was(ledger_url: str) -> None:
     version = _version("a", "easy")
-    with _ledger(tmp_path) as ledger:
+    with Ledger.open(ledger_url) as ledger:
         ledger.record(None, DatasetRegistered(version))
-    with _ledger(tmp_path) as ledger:
+    with Ledger.open(ledger_url) as ledger:
         assert ledger.dataset("a" * 16) == ledger.dataset("easy") == ledger.dataset("aaaaaa") == version
         assert ledger.dataset("aaaaa") is ledger.dataset("other") is ledger.dataset("a%") is None
         assert ledger.datasets() == (version,)
 
 
-def test_the_newest_of_a_name_counts(tmp_path: Path) -> None:
+def test_the_newest_of_a_name_counts(ledger_url: str) -> None:
     first, second = _version("a", "easy"), _version("b", "easy")
     again = replace(first, lineage=())
-    with _ledger(tmp_path) as ledger:
+    with Ledger.open(ledger_url) as ledger:
         for version in (first, second, again):
             ledger.record(None, DatasetRegistered(version))
         assert ledger.dataset("easy") == again
         assert ledger.datasets() == (again, second)
 
 
-def test_a_beginning_that_several_ids_have_is_refused(tmp_path: Path) -> None:
+def test_a_beginning_that_several_ids_have_is_refused(ledger_url: str) -> None:
     first = _version("a", "x")
-    with _ledger(tmp_path) as ledger:
+    with Ledger.open(ledger_url) as ledger:
         for version in (first, replace(first, id="a" * 15 + "b")):
             ledger.record(None, DatasetRegistered(version))
         with pytest.raises(UsageError, match="several") as error:
@@ -56,9 +51,9 @@ def test_a_beginning_that_several_ids_have_is_refused(tmp_path: Path) -> None:
         assert ledger.dataset("a" * 16) == first
 
 
-def test_the_gate_s_word_on_a_version_is_found(tmp_path: Path) -> None:
+def test_the_gate_s_word_on_a_version_is_found(ledger_url: str) -> None:
     report = GateReport("a" * 16, "dev", 3, 1, "block")
-    with _ledger(tmp_path) as ledger:
+    with Ledger.open(ledger_url) as ledger:
         ledger.record(None, GateChecked("bench", report))
         ledger.record(None, GateChecked("bench", replace(report, dataset_id="b" * 16)))
         assert ledger.gates_of("a" * 16) == (report,)

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import shutil
-import sqlite3
-import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from alembic import command
-from alembic.config import Config
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import create_engine
+from sqlalchemy.exc import DatabaseError
 from tests.ledger import ledger_samples as samples
+from tests.servers.ledger_places import FreshLedger, rows_of
 
 from labwright.contracts import sessions as events
 from labwright.contracts.errors import BudgetError, StorageError, UsageError
 from labwright.contracts.events import BudgetReconciled, NoteTaken
 from labwright.contracts.sessions import SessionBudget
-from labwright.ledger import Ledger, migrations
+from labwright.ledger import Ledger
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    with Ledger.open(f"sqlite:///{tmp_path}/lab.db") as opened:
+def ledger(ledger_url: str) -> Iterator[Ledger]:
+    with Ledger.open(ledger_url) as opened:
         yield opened
 
 
@@ -141,7 +136,7 @@ CONTRADICTIONS = {
 
 
 @pytest.mark.parametrize("what", CONTRADICTIONS)
-def test_what_contradicts_a_session_is_refused_and_leaves_nothing(ledger: Ledger, tmp_path: Path, what: str) -> None:
+def test_what_contradicts_a_session_is_refused_and_leaves_nothing(ledger: Ledger, ledger_url: str, what: str) -> None:
     begin(ledger)
     ledger.record(None, events.LlmReserved("i-1", "l1", "m", 1, 1, None))
     ledger.record(None, events.LlmReconciled("i-1", "l0", 1, 0, 1, None))
@@ -151,10 +146,10 @@ def test_what_contradicts_a_session_is_refused_and_leaves_nothing(ledger: Ledger
     ledger.record(None, samples.asked("i-1", "A0"))
     ledger.record(None, events.ApprovalAnswered("i-1", "A0", "approved", "ann"))
     ledger.record(None, samples.asked("i-1", "A1"))
-    before, count = samples.state_rows(tmp_path / "lab.db"), len(ledger.events())
+    before, count = samples.state_rows(ledger_url), len(ledger.events())
     with pytest.raises(StorageError):
         ledger.record(None, CONTRADICTIONS[what])
-    assert samples.state_rows(tmp_path / "lab.db") == before
+    assert samples.state_rows(ledger_url) == before
     assert len(ledger.events()) == count
 
 
@@ -214,35 +209,47 @@ def plausible_events() -> st.SearchStrategy[tuple[float, events.SessionEvent]]:
     return st.tuples(st.floats(0, 1000), kinds)
 
 
+def rebuilds_to_the_same_state(ledger_url: str, history: list[tuple[float, events.SessionEvent]]) -> None:
+    with Ledger.open(ledger_url) as ledger:
+        ledger.record(None, samples.opened("i-1"), at=0.0)
+        for at, event in history:
+            try:
+                ledger.record(None, event, at=at)
+            except StorageError:  # it contradicts what is there, and must leave no trace
+                continue
+        before, view = samples.state_rows(ledger_url), ledger.session_view("i-1")
+        assert view.wall_clock_s >= 0
+        ledger.rebuild(None)
+        assert samples.state_rows(ledger_url) == before
+        assert ledger.session_view("i-1") == view
+
+
 @given(history=st.lists(plausible_events(), max_size=25))
 @settings(max_examples=25, deadline=None)
 def test_any_order_of_a_session_s_events_rebuilds_to_the_same_state(
-    empty_ledger: Path, history: list[tuple[float, events.SessionEvent]]
+    sqlite_ledger: FreshLedger, history: list[tuple[float, events.SessionEvent]]
 ) -> None:
-    with tempfile.TemporaryDirectory() as home:
-        file = Path(shutil.copy(empty_ledger, home))
-        with Ledger.open(f"sqlite:///{file}") as ledger:
-            ledger.record(None, samples.opened("i-1"), at=0.0)
-            for at, event in history:
-                try:
-                    ledger.record(None, event, at=at)
-                except StorageError:  # it contradicts what is there, and must leave no trace
-                    continue
-            before, view = samples.state_rows(file), ledger.session_view("i-1")
-            assert view.wall_clock_s >= 0
-            ledger.rebuild(None)
-            assert samples.state_rows(file) == before
-            assert ledger.session_view("i-1") == view
+    with sqlite_ledger() as url:
+        rebuilds_to_the_same_state(url, history)
 
 
-def test_rebuilding_a_study_leaves_the_sessions_alone(ledger: Ledger, tmp_path: Path) -> None:
+@given(history=st.lists(plausible_events(), min_size=10, max_size=25))
+@settings(max_examples=5, deadline=None)
+def test_any_order_of_a_session_s_events_rebuilds_to_the_same_state_on_postgresql_too(
+    postgres_ledger: FreshLedger, history: list[tuple[float, events.SessionEvent]]
+) -> None:
+    with postgres_ledger() as url:
+        rebuilds_to_the_same_state(url, history)
+
+
+def test_rebuilding_a_study_leaves_the_sessions_alone(ledger: Ledger, ledger_url: str) -> None:
     ledger.record_many("s-1", samples.rich_history("s-1"))
     ledger.record_many(None, samples.session_history("i-1"))
     ledger.append_messages("i-1", 0, [b"kept"])
-    before = samples.state_rows(tmp_path / "lab.db")
+    before = samples.state_rows(ledger_url)
     ledger.rebuild("s-1")
     ledger.rebuild(None)
-    assert samples.state_rows(tmp_path / "lab.db") == before
+    assert samples.state_rows(ledger_url) == before
     assert ledger.messages("i-1") == [b"kept"], "messages are a log of their own, and no state"
 
 
@@ -310,23 +317,13 @@ def test_a_step_s_messages_cost_milliseconds_also_late_in_a_long_session(ledger:
 # A ledger from before there were sessions
 
 
-def test_a_ledger_without_sessions_is_brought_up_to_date_and_keeps_everything(tmp_path: Path) -> None:
-    file = tmp_path / "lab.db"
-    engine = create_engine(f"sqlite:///{file}")
-    with engine.begin() as connection:
-        config = Config()
-        config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-        body = '{"text": "from before", "about": "", "kind": "note_taken"}'
-        row = f"INSERT INTO events (at, kind, body) VALUES (5.0, 'note_taken', '{body}')"
-        connection.exec_driver_sql(row)
-    engine.dispose()
-    with Ledger.open(f"sqlite:///{file}") as ledger:
+def test_a_ledger_without_sessions_is_brought_up_to_date_and_keeps_everything(bare_url: str) -> None:
+    samples.migrated_to("0001", bare_url)
+    body = '{"text": "from before", "about": "", "kind": "note_taken"}'
+    rows_of(bare_url, f"INSERT INTO events (at, kind, body) VALUES (5.0, 'note_taken', '{body}')")
+    with Ledger.open(bare_url) as ledger:
         assert [r.event for r in ledger.events()] == [NoteTaken("from before")]
         begin(ledger)
         assert [s.id for s in ledger.sessions()] == ["i-1"]
-    raw = sqlite3.connect(file)
-    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
-        raw.execute("UPDATE events SET session_id = 'i-2'")
-    raw.close()
+    with pytest.raises(DatabaseError, match="append-only"):
+        rows_of(bare_url, "UPDATE events SET session_id = 'i-2'")

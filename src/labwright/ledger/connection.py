@@ -1,43 +1,29 @@
-"""Opens the ledger's database, brings its schema up to date, and turns what a database may say into `StorageError`.
+"""Opens the ledger's database and brings its schema up to date.
 
-What is special about SQLite stands here and nowhere else: write-ahead logging, so that a reader never waits for a
-writer; foreign keys; and `BEGIN IMMEDIATE` for writes, so that two processes take turns instead of failing when
-the second one finds that its snapshot is stale.
+What is special about SQLite stands here: write-ahead logging, so that a reader never waits for a writer; foreign keys;
+and `BEGIN IMMEDIATE` for writes, so that two processes take turns instead of failing when the second one finds that its
+snapshot is stale. What is special about PostgreSQL stands in `postgresql.py`.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Protocol
 
-from sqlalchemy import Connection, Engine, column, create_engine, event, select, table, text
+from sqlalchemy import Connection, Engine, column, create_engine, event, select, table
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError
 
-from labwright.contracts.errors import StorageError
+from labwright.contracts.errors import StorageError, UsageError
+from labwright.ledger import postgresql
+from labwright.ledger.complaints import storage_errors
 from labwright.ledger.tables import SCHEMA_VERSION
 
 BUSY_TIMEOUT_S: Final = 30.0
-_WRITES: Final = "labwright_writes"
-_WRITER_LOCK: Final = 0x1AB3  # the advisory lock that writers take in turn on PostgreSQL
-
-# What the database says (lower case) -> what is wrong, and what to do.
-_MEANINGS: Final = (
-    ("locked", "another process kept the ledger locked", "wait for it to finish, or end it, and try again"),
-    ("disk is full", "the disk is full", "free some space and try again; nothing that was recorded is lost"),
-    ("disk i/o error", "the disk does not read or write", "check the disk and its free space, and try again"),
-    ("readonly", "the ledger is read-only", "make the file and its directory writable for this user"),
-    ("unable to open", "the ledger cannot be opened", "check that its directory exists and is writable"),
-    ("not a database", "the file is no ledger", "move it away, or restore it from a backup"),
-    ("malformed", "the ledger is damaged", "restore it from a backup, or try `sqlite3 lab.db .recover`"),
-    ("no such module", "this Python's SQLite cannot search text", "use a Python whose sqlite3 was built with FTS5"),
-    ("no such table", "the ledger lacks a table", "move the file away, or restore it from a backup"),
-    ("no such column", "the ledger lacks a column", "move the file away, or restore it from a backup"),
-)
+_PATIENCE_S: Final = "labwright_patience_s"  # an option of transactions that write, and of no others
+_CURE: Final = "write sqlite:////path/to/lab.db or postgresql+psycopg://user@host/database"
 
 
 class _Cursor(Protocol):
@@ -52,55 +38,67 @@ class _DBAPIConnection(Protocol):
     def cursor(self) -> _Cursor: ...
 
 
-@contextmanager
-def storage_errors(where: str, doing: str = "this") -> Iterator[None]:
-    """Turn the database's errors into `StorageError`. A wrong statement of our own still crashes."""
-    try:
-        yield
-    except IntegrityError as error:
-        raise StorageError(
-            f"{doing} contradicts what the ledger holds: {error.orig}",
-            where=where,
-            cure="an id is recorded once and refers to what is already there; this is a defect of the caller",
-        ) from error
-    except DatabaseError as error:
-        said = str(error.orig).lower()
-        for sign, what, cure in _MEANINGS:
-            if sign in said:
-                raise StorageError(f"{what} ({error.orig})", where=where, cure=cure) from error
-        if isinstance(error, OperationalError):
-            cure = "check that the database is reachable and intact"
-            raise StorageError(str(error.orig), where=where, cure=cure) from error
-        raise
-
-
 def open_engine(url: str) -> tuple[Engine, str]:
-    """An engine for the ledger at `url`, created and migrated, and its place for error messages."""
-    try:
-        parsed = make_url(url)
-        where = parsed.database or str(parsed)
-        _make_directory(parsed)
-        engine = create_engine(parsed)
-    except ArgumentError as error:
-        cure = "write sqlite:////path/to/lab.db or postgresql+psycopg://user@host/database"
-        raise StorageError(f"{url!r} is no database URL", cure=cure) from error
-    except (NoSuchModuleError, ModuleNotFoundError) as error:
-        raise StorageError(f"no driver for this database: {error}", cure="install its driver, e.g. psycopg") from error
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
+    """An engine for the ledger at `url`, created and migrated, and its place for error messages.
+
+    Raises:
+        UsageError: the URL is none, or of a database that the ledger cannot be kept in.
+        StorageError: the driver is missing, or the database cannot be reached, opened or brought up to date.
+    """
+    engine, where = _engine(_parsed(url))
     event.listen(engine, "begin", _begin)
     with storage_errors(where):
         _bring_up_to_date(engine, where)
     return engine, where
 
 
-def writer(engine: Engine) -> Engine:
-    """The same engine, for transactions that write."""
-    return engine.execution_options(**{_WRITES: True})
+def described(url: str) -> str:
+    """What a ledger is kept in, and where; a server is asked, and nothing is made. Raises as `open_engine` does."""
+    parsed = _parsed(url)
+    if parsed.drivername not in postgresql.NAMES:
+        return f"SQLite in {parsed.database or 'memory'}"
+    engine, where = _engine(parsed)
+    with storage_errors(where), engine.connect() as connection:
+        version = connection.dialect.server_version_info or ()
+    engine.dispose()
+    return f"PostgreSQL {'.'.join(map(str, version))} at {where}"
+
+
+def writer(engine: Engine, patience_s: float = BUSY_TIMEOUT_S) -> Engine:
+    """The same engine, for transactions that write; on PostgreSQL each waits so long for its turn."""
+    if engine.dialect.name == "postgresql":
+        engine = postgresql.for_writing(engine)
+    return engine.execution_options(**{_PATIENCE_S: patience_s})
+
+
+def _parsed(url: str) -> URL:
+    """What the URL says. Nothing of it is repeated where it is refused: it may hold a password."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as error:  # the latter for a port that is no number
+        raise UsageError("the ledger's URL is no database URL", where="LABWRIGHT_LEDGER_URL", cure=_CURE) from error
+    if parsed.drivername not in ("sqlite", "sqlite+pysqlite", *postgresql.NAMES):
+        what = f"the ledger cannot be kept in {parsed.drivername!r}, only in SQLite or PostgreSQL"
+        raise UsageError(what, where="LABWRIGHT_LEDGER_URL", cure=_CURE)
+    return parsed
+
+
+def _engine(url: URL) -> tuple[Engine, str]:
+    if url.drivername not in postgresql.NAMES:
+        _make_directory(url)
+        engine = create_engine(url)
+        event.listen(engine, "connect", _prepare_sqlite)
+        return engine, url.database or str(url)
+    where = postgresql.place(url)
+    try:
+        return postgresql.make_engine(url), where
+    except ImportError as error:  # also where the driver is there and its library is not
+        cure = "pip install 'labwright[postgres]'"
+        raise StorageError(f"the driver of PostgreSQL is not installed: {error}", where=where, cure=cure) from error
 
 
 def _make_directory(url: URL) -> None:
-    if not url.drivername.startswith("sqlite") or url.database in (None, "", ":memory:"):
+    if url.database in (None, "", ":memory:"):
         return
     directory = Path(url.database).parent
     try:
@@ -138,12 +136,11 @@ def _use_write_ahead_log(cursor: _Cursor) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    writes = bool(connection.get_execution_options().get(_WRITES))
+    patience_s: float | None = connection.get_execution_options().get(_PATIENCE_S)
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-    elif connection.dialect.name == "postgresql" and writes:
-        # Sequence numbers are drawn before the commit: without turns, a reader could see 8 before 7.
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _WRITER_LOCK})
+        connection.exec_driver_sql("BEGIN" if patience_s is None else "BEGIN IMMEDIATE")
+    elif patience_s is not None:
+        postgresql.take_turn(connection, patience_s)
 
 
 def _schema_version(connection: Connection) -> str | None:
@@ -161,4 +158,6 @@ def _bring_up_to_date(engine: Engine, where: str) -> None:
         if _schema_version(connection) != SCHEMA_VERSION:  # another process may have done it meanwhile
             from labwright.ledger.migrations import upgrade  # noqa: PLC0415  Alembic takes 0.7 s to import
 
+            if connection.dialect.name == "postgresql":
+                postgresql.must_be_unicode(connection, where)
             upgrade(connection, where)

@@ -19,6 +19,7 @@ from labwright.contracts.compute import MetricPoint
 from labwright.contracts.views import Curve, CurvePoint
 
 MOST_BUCKETS = 1024
+_LONGEST_NAME = 300
 
 # Byte order is spelled out, because this is what stands in the database.
 _BUCKET = np.dtype(
@@ -47,13 +48,22 @@ def by_metric(points: Iterable[MetricPoint]) -> dict[str, tuple[list[int], list[
     """Steps and values of each metric, in order."""
     series: dict[str, tuple[list[int], list[float]]] = {}
     for point in points:
-        for metric, value in point.values.items():
+        for written, value in point.values.items():
+            metric = _name(written)
             known = series.get(metric)
             if known is None:
                 known = series[metric] = ([], [])
             known[0].append(point.step)
             known[1].append(value)
     return series
+
+
+def _name(written: str) -> str:
+    """A metric's name as every database can hold and index it: a run may write any."""
+    if len(written) <= _LONGEST_NAME and written.isprintable():
+        return written
+    printable = "".join(letter if letter.isprintable() else "\ufffd" for letter in written)
+    return printable if len(printable) <= _LONGEST_NAME else f"{printable[: _LONGEST_NAME - 1]}…"
 
 
 def extend(index: Index, steps: Sequence[int], values: Sequence[float]) -> Index:

@@ -24,6 +24,9 @@ _UNFIT = str.maketrans("\x00\x02\x03", "   ")  # PostgreSQL has no NUL, and the 
 _OF_ARXIV = "10.48550/arxiv."
 _TITLE_KEY_LENGTH = 300
 
+# Bytes of each column that PostgreSQL indexes: a tsvector takes 1 MB, and however odd the words, these stay below it.
+_MOST_BYTES = {"title": 10_000, "authors": 50_000, "abstract": 50_000, "notes": 50_000, "text": 400_000}
+
 # Keeping many papers runs these for each, and building a statement costs more than running it: they are built once.
 _BY_KEY = select(papers.c.seq, papers.c.why, papers.c.added_at).where(papers.c.key == bindparam("key"))
 _NAMED = select(paper_names.c.name).where(paper_names.c.name.in_(bindparam("names", expanding=True)))
@@ -61,15 +64,15 @@ def fold_library(event: LibraryEvent, to: Connection, place: Place) -> None:
 def index_text(to: Connection, key: str, text_hash: str, text: str) -> None:
     """Make a paper's text searchable. What the paper was indexed with before is replaced."""
     seq = to.scalar(select(papers.c.seq).where(papers.c.key == key))
-    to.execute(_INDEX_TEXT, {"paper": seq, "text": _storable(text), "hash": text_hash})
+    to.execute(_INDEX_TEXT, {"paper": seq, "text": _storable(to, "text", text), "hash": text_hash})
 
 
 def index_metadata(to: Connection, seq: int, paper: Paper) -> None:
     """Bring a paper's line in the index up to date with the state; its text stays."""
     columns = {
-        "title": _storable(paper.title),
-        "authors": _storable(", ".join(paper.authors)),
-        "abstract": _storable(paper.abstract),
+        "title": _storable(to, "title", paper.title),
+        "authors": _storable(to, "authors", ", ".join(paper.authors)),
+        "abstract": _storable(to, "abstract", paper.abstract),
         "notes": _remarks(to, seq),
     }
     indexed = to.execute(_INDEXED, {"paper": seq}).one_or_none()
@@ -149,7 +152,7 @@ def _add_names(to: Connection, seq: int, names: Iterable[str]) -> None:
 def _remarks(to: Connection, seq: int) -> str:
     """What a person or the intern said about a paper: why it was kept, and the notes."""
     why = to.scalar(_WHY, {"paper": seq})
-    return _storable("\n".join(line for line in (why, *to.scalars(_NOTES, {"paper": seq})) if line))
+    return _storable(to, "notes", "\n".join(line for line in (why, *to.scalars(_NOTES, {"paper": seq})) if line))
 
 
 def _lines(*texts: str) -> str:
@@ -157,8 +160,12 @@ def _lines(*texts: str) -> str:
     return "\n".join(dict.fromkeys(line for text in texts for line in text.splitlines() if line))
 
 
-def _storable(text: str) -> str:
-    return text.translate(_UNFIT)
+def _storable(to: Connection, column: str, text: str) -> str:
+    """As the index can hold it: of a text that is too long for PostgreSQL's, the beginning."""
+    clean, most = text.translate(_UNFIT), _MOST_BYTES[column]
+    if to.dialect.name != "postgresql" or len(clean) <= most // 4:
+        return clean
+    return clean.encode()[:most].decode(errors="ignore")
 
 
 def _contradiction(place: Place, what: str) -> StorageError:

@@ -39,6 +39,7 @@ class Matches:
 
     papers: tuple[Paper, ...]
     total: int | None = None
+    wide: bool = False  # more papers have the words than were ranked
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +85,9 @@ def search(connection: Connection, query: Query) -> Matches:
     """The papers in which a query's words occur."""
     if not library_search.words_of(query.text):
         return Matches((), 0)
-    rows = library_search.found(connection, query)
-    total = len(rows) if len(rows) < query.limit else library_search.total(connection, query)
-    return Matches(tuple(kept.paper for kept in parse(PaperKept, [row.body for row in rows])), total)
+    ranked = library_search.found(connection, query)
+    papers = tuple(kept.paper for kept in parse(PaperKept, list(ranked.bodies)))
+    return Matches(papers, ranked.total, ranked.wide)
 
 
 def marked(connection: Connection, query: Query) -> tuple[MarkedPaper, ...]:

@@ -27,6 +27,7 @@ papers = Table(
     Column("added_at", Double, nullable=False),
     Column("body", Text, nullable=False),  # the newest event that kept it
     Index("ix_papers_title", "title_key"),
+    Index("ix_papers_filters", "year", "citations"),  # covers what a search is narrowed by
 )
 
 paper_names = Table(

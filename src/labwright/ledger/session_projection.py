@@ -5,6 +5,7 @@ The rules of `projection.py` hold here too: nothing counts but the event, its pl
 
 from __future__ import annotations
 
+import hashlib
 from functools import singledispatch
 
 from pydantic import TypeAdapter
@@ -16,6 +17,7 @@ from labwright.contracts.sessions import SessionBudget, SessionEvent
 from labwright.ledger import tables
 from labwright.ledger.place import Place
 
+_LONGEST_KEY = 300
 BUDGET: TypeAdapter[SessionBudget] = TypeAdapter(SessionBudget)
 
 _sessions = tables.agent_sessions
@@ -71,6 +73,11 @@ def fold_session(event: SessionEvent, to: Connection, place: Place) -> None:
         if told.rowcount == 0:
             raise _contradiction(place, f"there is no session {event.session_id!r}", "record session_opened first")
     _fold(event, to, place)
+
+
+def _key(call_id: str) -> str:
+    """A tool call's id as it is looked up: some servers put kilobytes into one, which PostgreSQL cannot index."""
+    return call_id if len(call_id) <= _LONGEST_KEY else hashlib.sha256(call_id.encode("utf-8", "replace")).hexdigest()
 
 
 def _contradiction(place: Place, what: str, cure: str = "an event is recorded once, and in its place") -> StorageError:
@@ -207,7 +214,7 @@ def _newest_tool_call(
     to: Connection, event: events.ToolStarted | events.ToolEnded
 ) -> tuple[int, events.ToolOutcome | None] | None:
     """Its number and outcome. Some servers give the same call id again and again: the newest is meant."""
-    ids = {"session": event.session_id, "run": event.run_id, "call": event.call_id}
+    ids = {"session": event.session_id, "run": event.run_id, "call": _key(event.call_id)}
     row = to.execute(_TOOL_CALL, ids).one_or_none()
     return None if row is None else (row.seq, row.outcome)
 
@@ -221,7 +228,7 @@ def _(event: events.ToolStarted, to: Connection, place: Place) -> None:
         "seq": place.seq,
         "session_id": event.session_id,
         "run_id": event.run_id,
-        "call_id": event.call_id,
+        "call_id": _key(event.call_id),
         "result": "",
         "started_at": place.at,
         "body": place.body,

@@ -28,6 +28,7 @@ _LISTED_IDS = 20
 # These run around every model call, and building a statement costs more than running it: they are built once.
 _SESSION = select(tables.agent_sessions).where(tables.agent_sessions.c.id == bindparam("session"))
 _calls = tables.llm_calls
+_tokens = _calls.c.input_tokens + _calls.c.output_tokens
 _LLM_CALL = select(_calls).where(_calls.c.session_id == bindparam("session"), _calls.c.call_id == bindparam("call"))
 _USAGE = (
     select(
@@ -38,6 +39,7 @@ _USAGE = (
         func.sum(_calls.c.output_tokens).label("output_tokens"),
         func.coalesce(func.sum(_calls.c.usd), 0.0).label("usd"),
         func.sum(case((_calls.c.usd.is_(None), 1), else_=0)).label("unpriced"),
+        func.sum(case((_calls.c.usd.is_(None), _tokens), else_=0)).label("unpriced_tokens"),
         func.sum(case((_calls.c.agent == MAIN_AGENT, 1), else_=0)).label("steps"),
     )
     .where(_calls.c.session_id == bindparam("session"))
@@ -92,6 +94,7 @@ def _usage(connection: Connection, session_id: str) -> TokenUsage:
         reserved_usd=float(held.usd) if held else 0.0,
         reserved_steps=int(held.steps) if held else 0,
         reserved_unpriced_calls=int(held.unpriced) if held else 0,
+        unpriced_tokens=sum(int(row.unpriced_tokens) for row in (spent, held) if row),
         studies_usd=_studies_usd(connection, session_id),
     )
 

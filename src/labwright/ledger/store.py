@@ -34,6 +34,7 @@ from labwright.ledger import (
     status,
     tables,
 )
+from labwright.ledger.complaints import storage_errors
 from labwright.ledger.decision import Decision, append
 from labwright.ledger.library_queries import KeptPaper, MarkedPaper, Matches
 from labwright.ledger.place import Place
@@ -54,7 +55,8 @@ class Ledger:
     def open(cls, url: str) -> Self:
         """The ledger at a SQLAlchemy URL; the file, its directory and its tables are made where they are missing.
 
-        Raises StorageError where it cannot be opened, is damaged, or was written by a newer version.
+        Raises StorageError where it cannot be opened, is damaged, or was written by a newer version, and UsageError
+        where the URL names no database of SQLite or PostgreSQL.
         """
         return cls(*database.open_engine(url))
 
@@ -70,12 +72,12 @@ class Ledger:
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with database.storage_errors(self._where), self._engine.connect() as connection:
+        with storage_errors(self._where), self._engine.connect() as connection:
             yield connection
 
     @contextmanager
     def _writing(self, doing: str = "this") -> Iterator[Connection]:
-        with database.storage_errors(self._where, doing), self._writer.begin() as connection:
+        with storage_errors(self._where, doing), self._writer.begin() as connection:
             yield connection
 
     # Writing
@@ -265,6 +267,11 @@ class Ledger:
         """The papers that are kept under any of these ids, oldest first."""
         with self._reading() as connection:
             return library_queries.named(connection, ids)
+
+    def papers_titled(self, title: str) -> tuple[KeptPaper, ...]:
+        """The papers that are kept under this title, whatever its signs and capitals, oldest first."""
+        with self._reading() as connection:
+            return library_queries.titled(connection, title)
 
     def library_entries(self, query: Query) -> tuple[LibraryEntry, ...]:
         """The newest entries of the library; of the query only filters and limit count."""

@@ -24,7 +24,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION: Final = "0003"  # the newest migration; known here so that opening a current ledger imports no Alembic
+SCHEMA_VERSION: Final = "0004"  # the newest migration; known here so that opening a current ledger imports no Alembic
 
 # SQLite counts rows by itself only for a column of the type INTEGER, which has 64 bits there.
 SEQ: Final = BigInteger().with_variant(Integer, "sqlite")
