@@ -57,3 +57,26 @@ def test_dropping_keeps_the_other_rows_under_a_new_version(tmp_path: Path) -> No
 def test_the_count_for_an_audit_is_the_gates_count() -> None:
     assert count(iter(_pairs()), _items()) == 3
     assert count([], _items()) == 0
+
+
+def test_a_brief_question_is_found_with_any_of_its_answers() -> None:
+    items = [Item("a", "Who painted it?", "Monet", answers=("Monet", "Claude Monet", "C. Monet"))]
+    assert count([("Who painted it?", "Claude Monet")], items) == 1
+    assert count([("Who painted it?", "C. Monet"), ("Who painted it?", "Picasso")], items) == 1
+
+
+def test_a_sentence_with_a_blank_is_found_as_it_is_and_filled() -> None:
+    sentence = (
+        "Ann from the old harbour thanked her neighbour Eve all evening long because _ had repaired the red boat."
+    )
+    items = [Item("a", sentence, "Eve", ("Ann", "Eve"), blank="_")]
+    assert count([(sentence, "Eve"), (sentence.replace("_", "Eve"), ""), ("Ann likes boats.", "")], items) == 2
+
+
+def test_a_hit_by_several_answers_is_shown_once(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    prompt = " ".join(_POOL[:20])
+    file.write_text(json.dumps({"prompt": prompt, "completion": "x"}) + "\n")
+    version = register(file, "rows", "prompt-completion", tmp_path / "home")
+    report, _ = check(version, [Item("a", prompt, "x", answers=("x", "y", "z"))], "dev", "block")
+    assert (report.rows_hit, len(report.hits)) == (1, 1)

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 from tests.referee.known.sources import humaneval, open_table, write
+from tests.toys.empty_ledger import place_ledger
 
 from labwright.compute.environment import scrubbed
 from labwright.compute.sandbox import Sandbox
 from labwright.contracts.errors import ProviderError, UsageError
 from labwright.contracts.research import Evaluation, ItemResult
-from labwright.ledger import Ledger
 from labwright.referee.client import RefereeClient
 from labwright.referee.known import AddOptions, add_benchmark
 from labwright.referee.protocol import Evaluate, Opening, Rescore, Seal
@@ -61,7 +61,7 @@ class Bench:
         (folder / "judge.py").write_text(JUDGE)
         (folder / "base").mkdir()
         self._folder = folder
-        Ledger.open(f"sqlite:///{self.home / 'lab.db'}").close()
+        place_ledger(self.home)
 
     def referee(self, *, judge: str = "judge:one", **environment: str) -> RefereeClient:
         opening = Opening(
@@ -104,6 +104,7 @@ def test_programs_are_scored_over_their_samples_and_score_the_same_again(bench: 
     referee = bench.referee()
     evaluation = bench.evaluate(referee, pack)
     assert (evaluation.items, evaluation.score.estimate) == (4, 0.5)
+    assert [(beside.name, beside.score.estimate) for beside in evaluation.beside] == [("pass@2", 1.0)]
     results = bench.results(evaluation)
     assert json.loads(results[0].prediction) == ["passed", "failed: AssertionError"]
     again = referee.rescore(Rescore(evaluation.benchmark_id, "dev", tuple((r.id, r.output) for r in results)))

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from labwright.compute.sandbox import Sandbox
 from labwright.contracts.errors import DataError, LabwrightError, SpecError
 from labwright.contracts.specs import BenchmarkSpec
-from labwright.referee.pack import choice_index, make_items, read_items, read_pack
+from labwright.referee.making import make_items
+from labwright.referee.pack import Case, choice_index, read_items, read_pack
 
 SPEC = BenchmarkSpec.model_validate({"name": "sums", "scorer": {"kind": "exact"}})
 CHOICE = BenchmarkSpec.model_validate({"name": "sums", "scorer": {"kind": "choice"}})
@@ -64,7 +65,7 @@ def test_an_unknown_key_is_named_with_its_line_and_the_right_spelling(tmp_path: 
     with pytest.raises(SpecError) as caught:
         read_pack(tmp_path)
     assert caught.value.where == f"{tmp_path}/benchmark.yaml:6 (generation.max_new_token)"
-    assert caught.value.cure == "did you mean `max_new_tokens`?"
+    assert str(caught.value.cure).startswith("did you mean 'max_new_tokens'? known here: ")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,11 @@ def test_a_spec_that_cannot_work_is_named(changes: dict[str, object], named: str
         ("- a\n", "is a mapping of"),
         ("", "is empty"),
         ("name: x\nname: y\n", "'name' is given twice; the first is on line 1"),
-        ("name: x", "`scorer` is missing"),
+        ("name: x", "the field 'scorer' is missing"),
+        ("name: x\nscorer: exact\n", r"benchmark.yaml:2 \(scorer\): 'scorer' has to be a mapping"),
+        ("name: x\nscorer: {kind: exact}\ntest: {script: a.py, cuont: 3}\n", r"yaml:3 .*unknown key 'cuont'"),
+        ("name: x\nscorer: {kind: exact}\ndev: 3\n", r"benchmark.yaml:3"),
+        ("name: x\nscorer: {kind: exact, ignore: ['(']}\n", r"yaml:2 \(scorer.ignore\): .*no regular expression"),
     ],
 )
 def test_a_file_that_is_no_spec_is_named(text: str, named: str, tmp_path: Path) -> None:
@@ -139,12 +144,30 @@ def test_an_empty_items_file_is_named(tmp_path: Path) -> None:
     [
         ({"prompt": "?", "answer": "A"}, "at least two choices"),
         ({"prompt": "?", "answer": "C", "choices": ["x", "y"]}, "none of the choices"),
+        ({"prompt": "?", "answer": "A", "answers": ["A", "z"], "choices": ["x", "y"]}, "'z' is none of the choices"),
+        ({"prompt": "? _ _ so", "answer": "A", "blank": "_", "choices": ["x", "y"]}, "the prompt once"),
+        ({"prompt": "? _", "answer": "A", "blank": "_", "choices": ["x", "y"]}, "text after it"),
     ],
 )
 def test_a_choice_item_needs_choices_that_hold_the_answer(item: dict[str, object], named: str, tmp_path: Path) -> None:
     (tmp_path / "items.jsonl").write_text(json.dumps(item))
     with pytest.raises(DataError, match=named):
         read_items(tmp_path / "items.jsonl", CHOICE)
+
+
+def test_the_first_of_several_answers_is_the_one_that_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "items.jsonl").write_text('{"prompt": "?", "answers": ["", "Paris", 7]}')
+    (item,) = read_items(tmp_path / "items.jsonl", SPEC)
+    assert (item.answer, item.accepted) == ("Paris", ("Paris", "7"))
+
+
+def test_cases_are_the_key_of_a_program(tmp_path: Path) -> None:
+    code = BenchmarkSpec.model_validate({"name": "sums", "scorer": {"kind": "code"}})
+    (tmp_path / "items.jsonl").write_text('{"prompt": "?", "cases": [{"input": "1", "output": "2"}]}')
+    assert read_items(tmp_path / "items.jsonl", code)[0].cases == (Case("1", "2"),)
+    (tmp_path / "items.jsonl").write_text('{"prompt": "?", "cases": [{"input": "1"}]}')
+    with pytest.raises(DataError, match=r"items.jsonl:1 \(cases.0.output\)"):
+        read_items(tmp_path / "items.jsonl", code)
 
 
 @given(st.text(), st.lists(st.text(), max_size=4))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from labwright.contracts.specs import ScorerSpec
 from labwright.referee.pack import Item
-from labwright.referee.scorers import choose, correct_choice, last_number, scorer_for
+from labwright.referee.scorers import choose, correct_choices, last_number, scorer_for
 
 SPECS = [
     ScorerSpec(kind="exact"),
@@ -30,6 +30,53 @@ def score(spec: ScorerSpec, answer: str, output: str, choices: tuple[str, ...] =
 def test_any_output_gets_a_score_of_0_or_1(spec: ScorerSpec, answer: str, output: str) -> None:
     assert score(spec, answer, output, CHOICES) in (0.0, 1.0)
     assert score(spec, output, answer, CHOICES) in (0.0, 1.0)
+
+
+@given(st.text(), st.lists(st.text(), max_size=3), st.text())
+def test_words_give_a_share_and_the_answer_itself_all(answer: str, others: list[str], output: str) -> None:
+    words = scorer_for(ScorerSpec(kind="f1"))
+    item = Item("i", "?", answer, answers=tuple(others))
+    assert 0 <= words.score(item, output).score <= 1
+    assert words.score(item, answer).score == 1
+
+
+@pytest.mark.parametrize(
+    ("output", "share"),
+    [
+        ("The Eiffel Tower", 1),
+        ("eiffel tower in Paris", 2 / 3),
+        ("tower tower", 0.5),
+        ("Paris", 0),
+        ("", 0),
+        ("A big, iron lady!", 1),
+    ],
+)
+def test_words_are_counted_as_squad_counts_them_and_the_best_answer_counts(output: str, share: float) -> None:
+    item = Item("i", "?", "Eiffel Tower", answers=("Eiffel Tower", "the big iron lady"))
+    assert scorer_for(ScorerSpec(kind="f1")).score(item, output).score == pytest.approx(share)
+
+
+@pytest.mark.parametrize(
+    ("spec", "right", "wrong"),
+    [
+        (ScorerSpec(kind="exact", normalise=("strip", "lower")), "paree", "rome"),
+        (ScorerSpec(kind="normalised"), "The Paree.", "Paree, Paris"),
+        (ScorerSpec(kind="includes", normalise=("lower",)), "It is paree", "It is Rome"),
+        (ScorerSpec(kind="includes", place="end"), "It is 7", "7 it is"),
+        (ScorerSpec(kind="numeric"), "so 7", "so 8"),
+        (ScorerSpec(kind="regex", pattern="is (.*)"), "it is Paree", "it is Rome"),
+    ],
+)
+def test_any_of_several_answers_is_right(spec: ScorerSpec, right: str, wrong: str) -> None:
+    item = Item("i", "?", "Paris", answers=("Paris", "Paree", "7"))
+    assert scorer_for(spec).score(item, right).score == 1
+    assert scorer_for(spec).score(item, wrong).score == 0
+
+
+def test_any_of_several_choices_is_right() -> None:
+    item = Item("i", "?", "A", CHOICES, answers=("A", "maybe"))
+    scored = [scorer_for(ScorerSpec(kind="choice")).score(item, choice).score for choice in CHOICES]
+    assert scored == [1, 0, 1]
 
 
 @given(st.text(min_size=1))
@@ -92,7 +139,7 @@ def test_a_regex_takes_its_last_match() -> None:
 
 @pytest.mark.parametrize("answer", ["no", " no ", "B", "b", "1"])
 def test_a_choice_answer_may_be_a_text_a_letter_or_an_index(answer: str) -> None:
-    assert correct_choice(Item("i", "?", answer, CHOICES)) == "no"
+    assert correct_choices(Item("i", "?", answer, CHOICES)) == ("no",)
     assert score(ScorerSpec(kind="choice"), answer, "no", CHOICES) == 1
 
 

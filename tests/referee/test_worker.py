@@ -265,7 +265,7 @@ def test_the_sandboxed_worker_answers_like_the_bare_one(
 )
 def test_a_worker_that_talks_nonsense_is_ended_and_quoted(says: str, named: str, tmp_path: Path) -> None:
     script = tmp_path / "worker.py"
-    script.write_text(f"import sys, time\nsys.stdin.readline()\n{says}\nsys.stdout.flush()\ntime.sleep(60)\n")
+    script.write_text(f"import sys, time\nsys.stdin.readline()\n{says}\nsys.stdout.flush()\ntime.sleep(600)\n")
     worker = start(script=script)
     with pytest.raises(RefereeError, match=named):
         worker.load(tmp_path, tmp_path)
@@ -274,7 +274,7 @@ def test_a_worker_that_talks_nonsense_is_ended_and_quoted(says: str, named: str,
 
 def test_a_worker_that_is_not_done_at_the_deadline_is_ended(tmp_path: Path) -> None:
     script = tmp_path / "worker.py"
-    script.write_text("import time\ntime.sleep(60)\n")
+    script.write_text("import time\ntime.sleep(600)\n")
     worker = start(script=script)
     with pytest.raises(BudgetError, match="deadline"):
         worker.load(tmp_path, tmp_path, deadline=time.time() + 0.2)

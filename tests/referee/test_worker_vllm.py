@@ -108,6 +108,13 @@ def test_a_model_that_cannot_be_loaded_is_an_error_and_the_worker_lives_on(
     assert both[1].generate(PROMPTS[:1], GREEDY)
 
 
+def test_a_base_without_a_chat_template_is_said_to_have_none(both: tuple[GenerationWorker, GenerationWorker]) -> None:
+    for worker in both:
+        with pytest.raises(ModelError, match="no chat template"):
+            worker.generate(PROMPTS, Decoding(max_new_tokens=9, chat=True))
+        assert worker.generate(PROMPTS[:1], GREEDY)
+
+
 def test_it_is_used_only_where_vllm_and_a_gpu_are_there() -> None:
     assert usual_worker(gpus=False) == WORKER_SCRIPT
     assert usual_worker(gpus=True) == WORKER_SCRIPT  # vLLM is not installed where these tests run

@@ -212,15 +212,24 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class ItemResult:
-    """One item's outcome. `score` is 0 or 1, but a fraction for a rubric, and for the mean over k samples (avg@k).
+    """One item's outcome. `score` is 0 or 1, but a fraction for f1, for a rubric, and over samples (avg@k, pass@k).
 
-    Of k samples, `output` and `prediction` are JSON lists.
+    Of several samples, `output` and `prediction` are JSON lists, and `samples` holds the score of each.
     """
 
     id: str
     output: str
     prediction: str
     score: float
+    samples: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SideScore:
+    """Another reading of the same outputs, such as pass@8 beside avg@8. Nothing is decided by it."""
+
+    name: str
+    score: Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +251,7 @@ class Evaluation:
     boundary: Boundary
     duration_s: float
     notes: tuple[str, ...] = ()
+    beside: tuple[SideScore, ...] = ()  # other readings of the same outputs
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,17 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    JsonValue,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
 _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(s|m|h|d)?\s*$")
 _SECONDS = {None: 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -123,10 +133,10 @@ class StudySpec(Spec):
 class ScorerSpec(Spec):
     """How an output becomes a score. `choice` compares log-likelihoods of the item's `choices`."""
 
-    kind: Literal["exact", "normalised", "numeric", "choice", "regex", "includes", "code", "rubric"]
+    kind: Literal["exact", "normalised", "f1", "numeric", "choice", "regex", "includes", "code", "rubric"]
     normalise: tuple[Literal["strip", "lower", "punctuation", "edges", "articles", "whitespace"], ...] = ()
     pattern: str | None = Field(default=None, description="regex: its last match's first group is the prediction")
-    tolerance: float = Field(default=1e-6, ge=0, description="numeric: the absolute tolerance")
+    tolerance: float = Field(default=1e-6, ge=0, description="numeric, and numbers that programs print: how far off")
     length_normalised: bool = Field(default=False, description="choice: divide by the choice's characters")
     select: Literal["first", "last"] = Field(default="last", description="regex: which match is the prediction")
     ignore: tuple[str, ...] = Field(default=(), description="patterns removed from both sides before they are compared")
@@ -135,14 +145,20 @@ class ScorerSpec(Spec):
     memory_mb: int = Field(default=1024, ge=64, description="code: the memory an item's program gets")
     rubric: str | None = Field(default=None, description="rubric: what the judge goes by, where an item has no own")
 
+    @field_validator("pattern", "ignore")
+    @classmethod
+    def _patterns_hold(cls, value: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+        for pattern in (value,) if isinstance(value, str) else value or ():
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"is no regular expression: {error}") from error
+        return value
+
     @model_validator(mode="after")
-    def _patterns_hold(self) -> ScorerSpec:
-        if self.kind == "regex":
-            if not self.pattern:
-                raise ValueError("a regex scorer needs `pattern`")
-            re.compile(self.pattern)
-        for pattern in self.ignore:
-            re.compile(pattern)
+    def _has_its_pattern(self) -> ScorerSpec:
+        if self.kind == "regex" and not self.pattern:
+            raise ValueError("a regex scorer needs `pattern`")
         return self
 
 
@@ -158,6 +174,9 @@ class GenerationSpec(Spec):
     chat: bool = Field(default=False, description="wrap the prompt in the base model's chat template")
     batch_size: int = Field(default=32, ge=1)
     samples: int = Field(default=1, ge=1, le=1024, description="k outputs an item; its score is their mean: avg@k")
+    pass_at: int | None = Field(
+        default=None, ge=1, description="an item's score is pass@k instead, estimated from its samples"
+    )
     description: str = Field(default="", description="what stands once before everything: the task in words")
 
 
@@ -178,6 +197,15 @@ class MakerSpec(Spec):
     count: int = Field(ge=1)
 
 
+def _written_or_made(value: object) -> str:
+    return "file" if isinstance(value, str) else "script"
+
+
+ItemsSource = Annotated[
+    Annotated[str, Tag("file")] | Annotated[MakerSpec, Tag("script")], Discriminator(_written_or_made)
+]
+
+
 class BenchmarkSpec(Spec):
     """A whole `benchmark.yaml`. Items are files beside it, or made by a script."""
 
@@ -185,6 +213,6 @@ class BenchmarkSpec(Spec):
     scorer: ScorerSpec
     generation: GenerationSpec = GenerationSpec()
     metric: MetricSpec = MetricSpec()
-    dev: str | MakerSpec = "dev.jsonl"
-    test: str | MakerSpec = "test.jsonl"
+    dev: ItemsSource = "dev.jsonl"
+    test: ItemsSource = "test.jsonl"
     shots: str | None = Field(default=None, description="worked examples for few-shot prompts; default: taken from dev")

@@ -351,6 +351,7 @@ class Bench:
             boundary=self._sandbox.boundary,
             duration_s=took_s,
             notes=notes,
+            beside=scoring.beside(sealed.spec, results),
         )
 
     def _attestation(self, request: Evaluate, staged: Staged) -> tuple[Attestation, tuple[str, ...]]:

@@ -153,7 +153,7 @@ class RefereeClient:
             stdout=subprocess.PIPE,
             stderr=self._stderr,
             text=True,
-            env=dict(self._opening.environment),
+            env={**self._opening.environment, **self._opening.ledger_environment},
             start_new_session=True,  # Ctrl-C in the terminal is the engine's to handle
         )
         assert self._process.stdin is not None

@@ -11,12 +11,13 @@ from typing import Literal
 
 from labwright.contracts.research import DatasetVersion, GateReport, Hit
 from labwright.contracts.specs import Split
-from labwright.data.overlap import BenchItem, BenchmarkIndex
+from labwright.data.overlap import ANSWER_NEEDED_BELOW, BenchItem, BenchmarkIndex
 from labwright.data.rows import Row
 from labwright.data.versions import derive, stream
 from labwright.referee.pack import Item
 
 _MOST_HITS_SHOWN = 50
+_MOST_ANSWERS = 16  # of an item's accepted answers: most differ in spelling only, which the comparison does not see
 
 
 def template_share(items: Sequence[Item]) -> float:
@@ -31,9 +32,12 @@ def check(
     checked = _Counted(stream(dataset))
     hit_rows: set[int] = set()
     shown: list[Hit] = []
+    seen: set[tuple[int, str]] = set()  # an item with several answers may be found by more than one
     for hit in _index(items).hits(checked):
+        is_new = (hit.row, hit.item_id) not in seen
         hit_rows.add(hit.row)
-        if split == "dev" and len(shown) < _MOST_HITS_SHOWN:
+        seen.add((hit.row, hit.item_id))
+        if split == "dev" and is_new and len(shown) < _MOST_HITS_SHOWN:
             shown.append(hit)
     kept = None
     if hit_rows and on_hit == "drop" and len(hit_rows) < checked.rows:
@@ -67,5 +71,17 @@ class _Counted:
             yield row
 
 
+def bench_items(items: Iterable[Item]) -> list[BenchItem]:
+    """The items as they are compared: a brief question is found by its answer too, so once with each accepted one."""
+    found = []
+    for item in items:
+        is_brief = len(item.prompt.split()) < 2 * ANSWER_NEEDED_BELOW
+        answers = item.accepted[:_MOST_ANSWERS] if is_brief else item.accepted[:1]
+        found += [BenchItem(item.id, item.prompt, answer) for answer in answers]
+        if item.blank:
+            found.append(BenchItem(item.id, item.prompt.replace(item.blank, item.answer)))
+    return found
+
+
 def _index(items: Sequence[Item]) -> BenchmarkIndex:
-    return BenchmarkIndex.build([BenchItem(i.id, i.prompt, i.answer) for i in items])
+    return BenchmarkIndex.build(bench_items(items))

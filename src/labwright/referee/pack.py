@@ -1,7 +1,7 @@
 """A benchmark pack on disk: benchmark.yaml, its items, its worked examples; every complaint names file and field.
 
-Reading a pack opens the dev part and the worked examples. The test part is only named: `read_items` and `make_items`
-are for the vault, which alone asks them for a test.
+Reading a pack opens the dev part and the worked examples. The test part is only named: `read_items`, and `make_items`
+of making.py, are for the vault, which alone asks them for a test.
 """
 
 from __future__ import annotations
@@ -10,36 +10,43 @@ import difflib
 import hashlib
 import json
 import re
-import subprocess
-import sys
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from labwright.compute.sandbox import Mounts, Sandbox
-from labwright.contracts.errors import DataError, LabwrightError, SpecError
-from labwright.contracts.specs import BenchmarkSpec, MakerSpec, Split
-from labwright.contracts.yamlfile import Node, compose, load, place
+from labwright.contracts.errors import DataError, SpecError
+from labwright.contracts.specs import BenchmarkSpec, MakerSpec
+from labwright.contracts.yamlcomplaints import validated
+from labwright.contracts.yamlfile import compose
 
 SPEC_FILE = "benchmark.yaml"
-MAKER_TIMEOUT_S = 300.0
 _LONGEST_FILE_BYTES = 1 << 30
 _ADDED = {
     "scorer": ("select", "ignore", "place", "timeout_s", "memory_mb", "rubric"),
-    "generation": ("samples", "description"),
+    "generation": ("samples", "description", "pass_at"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a program is given on standard input, and what it must print."""
+
+    input: str
+    output: str
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """One question with its key. For a `choice` scorer the answer is a letter, an index from 0, or a choice's text.
 
+    Where several answers are right, `answers` holds them all and `answer` is the one that a worked example shows.
+    `blank` is a mark in the prompt: a choice is put in its place, and what follows it is what is scored.
+
     For `code` the key is `tests`: `setup` is the code that an output continues or replaces, `entry_point` the function
-    that the tests know as `candidate`. For `rubric` it is `rubric`, where the benchmark has none for all items. Both
-    may hold a reference as their answer, or none.
+    that the tests know as `candidate`. Programs that read and print have `cases`. For `rubric` it is `rubric`, where
+    the benchmark has none for all items. Both may hold a reference as their answer, or none.
     """
 
     id: str
@@ -50,6 +57,14 @@ class Item:
     tests: str = ""
     entry_point: str = ""
     rubric: str = ""
+    answers: tuple[str, ...] = ()
+    blank: str = ""
+    cases: tuple[Case, ...] = ()
+
+    @property
+    def accepted(self) -> tuple[str, ...]:
+        """Every answer that is right, the shown one first."""
+        return tuple(dict.fromkeys((self.answer, *self.answers)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +84,13 @@ def _text(value: object) -> object:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
+class _CaseLine(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    input: str
+    output: str
+
+
 class _Line(BaseModel):
     """One line of an items file. Fields that are not ours are left alone: real data sets carry many."""
 
@@ -82,6 +104,9 @@ class _Line(BaseModel):
     tests: str = ""
     entry_point: str = Field(default="", pattern=r"^([^\W\d]\w*)?$")
     rubric: str = ""
+    answers: tuple[Annotated[str, BeforeValidator(_text)], ...] = ()
+    blank: str = ""
+    cases: tuple[_CaseLine, ...] = ()
 
 
 def read_pack(directory: Path) -> Pack:
@@ -134,7 +159,7 @@ def _pack_id(spec: BenchmarkSpec, dev: tuple[Item, ...], shots: tuple[Item, ...]
 
 def item_fields(item: Item) -> dict[str, object]:
     """An item as a line of a file: fields that only some scorers know are left out where they are empty."""
-    return {k: v for k, v in asdict(item).items() if v or k not in ("setup", "tests", "entry_point", "rubric")}
+    return {k: v for k, v in asdict(item).items() if v or k in ("id", "prompt", "answer", "choices")}
 
 
 def _as_before(spec: BenchmarkSpec) -> dict[str, Any]:
@@ -170,14 +195,7 @@ def read_spec(path: Path) -> BenchmarkSpec:
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"cannot be read: {error}", where=str(path)) from error
-    node = compose(path, text, "a benchmark", "see studies/ for examples")
-    content = load(path, text)
-    try:
-        spec = BenchmarkSpec.model_validate(content)
-    except ValidationError as error:
-        raise _spec_error(path, node, error) from error
-    except re.error as error:
-        raise SpecError(f"the pattern is no regular expression: {error}", where=f"{path} (scorer.pattern)") from error
+    spec = validated(path, compose(path, text, "a benchmark", "see studies/ for examples"), text, BenchmarkSpec)
     _check_together(path, spec)
     return spec
 
@@ -208,6 +226,7 @@ def _check_together(path: Path, spec: BenchmarkSpec) -> None:
             where=f"{path} (generation.samples)",
             cure="set generation.temperature, such as 0.7" if greedy else "remove generation.samples",
         )
+    _check_pass_at(path, spec)
     if spec.scorer.kind == "regex" and spec.scorer.pattern and re.compile(spec.scorer.pattern).groups < 1:
         raise SpecError(
             "the pattern has no group, so it catches no prediction",
@@ -216,32 +235,15 @@ def _check_together(path: Path, spec: BenchmarkSpec) -> None:
         )
 
 
-def _spec_error(path: Path, node: Node, error: ValidationError) -> SpecError:
-    """The first complaint, with its line, its field and a cure."""
-    first = error.errors()[0]
-    location = tuple(part for part in first["loc"] if part not in ("str", "MakerSpec"))
-    field_path = tuple(str(part) for part in location)
-    where = place(path, node, location)
-    if first["type"] == "extra_forbidden":
-        known = _known_fields(field_path[:-1])
-        near = difflib.get_close_matches(field_path[-1], known, n=1)
-        cure = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known)}"
-        return SpecError(f"unknown key `{field_path[-1]}`", where=where, cure=cure)
-    if first["type"] == "missing":
-        return SpecError(f"`{field_path[-1]}` is missing", where=where, cure=f"add `{field_path[-1]}:`")
-    message = first["msg"].removeprefix("Value error, ")
-    return SpecError(message, where=where, cure="correct the value")
-
-
-def _known_fields(field_path: tuple[str, ...]) -> list[str]:
-    model: Any = BenchmarkSpec
-    for part in field_path:
-        annotation = model.model_fields[part].annotation if part in model.model_fields else None
-        candidates = [annotation, *getattr(annotation, "__args__", ())]
-        model = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
-        if model is None:
-            return []
-    return list(model.model_fields)
+def _check_pass_at(path: Path, spec: BenchmarkSpec) -> None:
+    samples, k = spec.generation.samples, spec.generation.pass_at
+    where = f"{path} (generation.pass_at)"
+    if k is not None and k > samples:
+        what = f"pass@{k} cannot be estimated from {samples} samples"
+        raise SpecError(what, where=where, cure=f"set generation.samples to {k} or more; twice as many vary less")
+    if k is not None and spec.scorer.kind in ("f1", "rubric"):
+        what = f"pass@k counts outputs that are right, and a {spec.scorer.kind} scorer gives fractions"
+        raise SpecError(what, where=where, cure="remove generation.pass_at: the mean over samples is scored")
 
 
 # -- items -------------------------------------------------------------------------------------------------------------
@@ -294,30 +296,54 @@ def _item(line: str, number: int, path: Path, spec: BenchmarkSpec) -> Item:
             where=f"{where} ({lacking})",
             cure=f'add "{lacking}": "…"' + (", or scorer.rubric for all items" if lacking == "rubric" else ""),
         )
+    others = tuple(each for each in read.answers if each.strip())
+    answer = read.answer or next(iter(others), "")
     if spec.scorer.kind == "choice":
-        if len(read.choices) < 2:
-            raise DataError(
-                "a choice scorer needs at least two choices",
-                where=f"{where} (choices)",
-                cure='add "choices": ["…", "…"]',
-            )
-        if choice_index(read.answer, read.choices) is None:
-            raise DataError(
-                f"the answer {read.answer!r} is none of the choices",
-                where=f"{where} (answer)",
-                cure="give a choice's text, its letter, or its index from 0",
-            )
-    name = read.id or f"{path.stem}-{number}"
-    return Item(name, read.prompt, read.answer, read.choices, read.setup, read.tests, read.entry_point, read.rubric)
+        _check_choices(read, answer, where)
+    return Item(
+        read.id or f"{path.stem}-{number}",
+        read.prompt,
+        answer,
+        read.choices,
+        read.setup,
+        read.tests,
+        read.entry_point,
+        read.rubric,
+        others,
+        read.blank,
+        tuple(Case(case.input, case.output) for case in read.cases),
+    )
+
+
+def _check_choices(read: _Line, answer: str, where: str) -> None:
+    if len(read.choices) < 2:
+        raise DataError(
+            "a choice scorer needs at least two choices",
+            where=f"{where} (choices)",
+            cure='add "choices": ["…", "…"]',
+        )
+    if read.blank and (read.prompt.count(read.blank) != 1 or not read.prompt.partition(read.blank)[2].strip()):
+        raise DataError(
+            f"the blank {read.blank!r} has to stand in the prompt once, with text after it, which is what is scored",
+            where=f"{where} (blank)",
+            cure='write "prompt": "Ann thanked Eve since _ had helped.", "blank": "_"',
+        )
+    wrong = next((each for each in (answer, *read.answers) if choice_index(each, read.choices) is None), None)
+    if wrong is not None:
+        raise DataError(
+            f"the answer {wrong!r} is none of the choices",
+            where=f"{where} (answer)",
+            cure="give a choice's text, its letter, or its index from 0",
+        )
 
 
 def _lacking(read: _Line, spec: BenchmarkSpec) -> str:
     """The field without which this scorer has no key; empty where it is there."""
     if spec.scorer.kind == "code":
-        return "" if read.tests else "tests"
+        return "" if read.tests or read.cases else "tests"
     if spec.scorer.kind == "rubric":
         return "" if read.rubric or spec.scorer.rubric else "rubric"
-    return "" if read.answer else "answer"
+    return "" if read.answer or any(each.strip() for each in read.answers) else "answer"
 
 
 def choice_index(answer: str, choices: tuple[str, ...]) -> int | None:
@@ -331,47 +357,3 @@ def choice_index(answer: str, choices: tuple[str, ...]) -> int | None:
     if re.fullmatch(r"[A-Za-z]", plain) and ord(plain.upper()) - ord("A") < len(choices):
         return ord(plain.upper()) - ord("A")
     return None
-
-
-def make_items(
-    script: Path, seed: int, count: int, split: Split, sandbox: Sandbox, spec: BenchmarkSpec
-) -> tuple[Item, ...]:
-    """Items from a maker script, run without network and without sight of anything but its own directory.
-
-    Raises SpecError where the script fails or takes too long; DataError where what it wrote is malformed or short.
-    """
-    with tempfile.TemporaryDirectory(prefix="labwright-maker-") as folder:
-        out = Path(folder) / f"{split}.jsonl"
-        argv = [sys.executable, str(script.resolve()), "--seed", str(seed), "--count", str(count)]
-        argv += ["--split", split, "--out", str(out)]
-        mounts = Mounts(read_only=(script.resolve().parent,), writable=(Path(folder),))
-        try:
-            ended = subprocess.run(
-                sandbox.command(argv, mounts=mounts, cwd=Path(folder), gpus=False),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                timeout=MAKER_TIMEOUT_S,
-                cwd=folder,
-                env={"PATH": "/usr/bin:/bin", "HOME": folder, "LANG": "C.UTF-8", "PYTHONHASHSEED": "0"},
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise SpecError(f"took over {MAKER_TIMEOUT_S:.0f} s to make {count} items", where=str(script)) from None
-        if ended.returncode != 0 or not out.is_file() or out.is_symlink():
-            said = " | ".join(ended.stderr.strip().splitlines()[-3:]) or "(nothing)"
-            raise SpecError(f"ended with exit code {ended.returncode} and said: {said}", where=str(script))
-        items = _made_items(out, script, spec)
-    if len(items) != count:
-        raise DataError(f"made {len(items)} items instead of {count}", where=str(script))
-    return items
-
-
-def _made_items(out: Path, script: Path, spec: BenchmarkSpec) -> tuple[Item, ...]:
-    """What a maker wrote; complaints name the script, for its output is gone by then, and never an item's text."""
-    try:
-        return read_items(out, spec)
-    except LabwrightError as error:
-        line = (error.where or "").rpartition("/")[2]
-        raise DataError("made an item that is malformed", where=f"{script} → {line}", cure=error.cure) from None

@@ -31,10 +31,11 @@ class Opening:
     """The first line to the referee: where its lab is and how it may work."""
 
     home: str
-    ledger_url: str
+    ledger_url: str = field(repr=False)
     sandbox: Literal["auto", "off"]
     worker: str
     environment: Mapping[str, str]
+    ledger_environment: Mapping[str, str] = field(default_factory=dict, repr=False, kw_only=True)  # not for workers
     judge_model: str = ""  # whose word counts where a benchmark is scored by a rubric
     judge: tuple[str, ...] = ()  # the command of its process, which may use the network; none: nobody judges
     judge_environment: Mapping[str, str] = field(default_factory=dict, repr=False)  # with the judge's keys

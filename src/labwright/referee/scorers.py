@@ -1,5 +1,6 @@
 """From an output to a score: 1 for right, 0 for wrong. Any text may come in; none may crash a scorer.
 
+Where an item accepts several answers, the one that fits best counts.
 Programs are scored in code/, outputs to be judged by a rubric in judging.py; both need more than a spec, see `Means`.
 """
 
@@ -8,8 +9,9 @@ from __future__ import annotations
 import json
 import re
 import string
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Protocol
 
@@ -21,6 +23,7 @@ from labwright.contracts.specs import BenchmarkSpec, ScorerSpec
 from labwright.referee.code import CodeScorer
 from labwright.referee.judging import RubricScorer
 from labwright.referee.pack import Item, choice_index
+from labwright.stats import pass_at_k
 
 _NUMBER = re.compile(
     r"(?:(?<![\w.])[-+−])?"  # a sign, but not the dash of "10-12"
@@ -59,7 +62,7 @@ class TextScorer:
 
     def score(self, item: Item, output: str) -> ItemResult:
         prediction = self.normalised(output[:_LONGEST_OUTPUT])
-        return _result(item, output, prediction, prediction == self.normalised(item.answer))
+        return _result(item, output, prediction, any(prediction == self.normalised(each) for each in item.accepted))
 
     def normalised(self, text: str) -> str:
         """The text without what is ignored, after all steps."""
@@ -70,6 +73,29 @@ class TextScorer:
         return text
 
 
+class WordsScorer:
+    """The F1 of the output's words against the answer's, articles and punctuation aside; the best of several answers.
+
+    The measure of SQuAD: Rajpurkar et al., 2016, arXiv 1606.05250.
+    """
+
+    def __init__(self, spec: ScorerSpec) -> None:
+        self._compare = TextScorer(spec.model_copy(update={"kind": "normalised"}))
+
+    def score(self, item: Item, output: str) -> ItemResult:
+        prediction = self._compare.normalised(output[:_LONGEST_OUTPUT])
+        said = Counter(prediction.split())
+        score = max(_f1(said, Counter(self._compare.normalised(each).split())) for each in item.accepted)
+        return replace(_result(item, output, prediction, False), score=score)
+
+
+def _f1(said: Counter[str], right: Counter[str]) -> float:
+    if not said or not right:
+        return float(said == right)
+    shared = (said & right).total()
+    return 2 * shared / (said.total() + right.total())
+
+
 class IncludesScorer:
     """The answer stands in the output, or at its start or end, after the normalisations that the benchmark names."""
 
@@ -78,9 +104,14 @@ class IncludesScorer:
         self._compare = TextScorer(spec)
 
     def score(self, item: Item, output: str) -> ItemResult:
-        prediction, answer = self._compare.normalised(output[:_LONGEST_OUTPUT]), self._compare.normalised(item.answer)
-        found = {"anywhere": prediction.find(answer) >= 0, "start": prediction.startswith(answer)}
-        return _result(item, output, prediction, bool(answer) and found.get(self._place, prediction.endswith(answer)))
+        prediction = self._compare.normalised(output[:_LONGEST_OUTPUT])
+        answers = [self._compare.normalised(each) for each in item.accepted]
+        return _result(item, output, prediction, any(self._holds(prediction, answer) for answer in answers if answer))
+
+    def _holds(self, prediction: str, answer: str) -> bool:
+        if self._place == "anywhere":
+            return answer in prediction
+        return prediction.startswith(answer) if self._place == "start" else prediction.endswith(answer)
 
 
 class RegexScorer:
@@ -112,35 +143,44 @@ class NumericScorer:
 
     def score(self, item: Item, output: str) -> ItemResult:
         output = output[:_LONGEST_OUTPUT]
-        said, right = _last_number(output), _last_number(item.answer)
-        if said is None or right is None:
-            return _result(item, output, "" if said is None else f"{said[0]:.12g}", False)
+        said = _last_number(output)
+        if said is None:
+            return _result(item, output, "", False)
+        answers = [_last_number(each) for each in item.accepted]
+        right = any(self._is_close(said, answer) for answer in answers if answer is not None)
+        return _result(item, output, f"{said[0]:.12g}", right)
+
+    def _is_close(self, said: tuple[float, bool], right: tuple[float, bool]) -> bool:
         close = abs(said[0] - right[0]) <= self._tolerance
-        if said[1] != right[1]:
-            close = (
-                close or abs(said[0] * (100 if said[1] else 1) - right[0] * (100 if right[1] else 1)) <= self._tolerance
-            )
-        return _result(item, output, f"{said[0]:.12g}", close)
+        if said[1] == right[1]:
+            return close
+        return close or abs(said[0] * (100 if said[1] else 1) - right[0] * (100 if right[1] else 1)) <= self._tolerance
 
 
 class ChoiceScorer:
     """The choice with the highest log-likelihood. Its outputs are made by `choose`, not generated."""
 
     def score(self, item: Item, output: str) -> ItemResult:
-        return _result(item, output, output, output == correct_choice(item))
+        return _result(item, output, output, output in correct_choices(item))
 
 
 class SampledScorer:
-    """The mean over an item's k outputs (avg@k), which come as one JSON list."""
+    """The mean over an item's outputs (avg@k), which come as one JSON list; or what they say of pass@k."""
 
-    def __init__(self, one: Scorer) -> None:
-        self._one = one
+    def __init__(self, one: Scorer, pass_at: int | None = None) -> None:
+        self._one, self._pass_at = one, pass_at
 
     def score(self, item: Item, output: str) -> ItemResult:
         results = [self._one.score(item, each) for each in samples_of(output)]
         said = json.dumps([r.output for r in results], ensure_ascii=False)
         predictions = json.dumps([r.prediction for r in results], ensure_ascii=False)
-        return ItemResult(item.id, said, predictions, fmean(r.score for r in results) if results else 0.0)
+        scores = tuple(r.score for r in results)
+        return ItemResult(item.id, said, predictions, self._of(scores), scores)
+
+    def _of(self, scores: Sequence[float]) -> float:
+        if self._pass_at is not None:
+            return pass_at_k(len(scores), scores.count(1.0), self._pass_at) if len(scores) >= self._pass_at else 0.0
+        return fmean(scores) if scores else 0.0
 
 
 def samples_of(output: str) -> list[str]:
@@ -155,7 +195,7 @@ def samples_of(output: str) -> list[str]:
 def benchmark_scorer(spec: BenchmarkSpec, means: Means | None = None) -> Scorer:
     """The scorer of a benchmark's items: of one output, or of k. Raises as `scorer_for`."""
     one = scorer_for(spec.scorer, means)
-    return one if spec.generation.samples == 1 else SampledScorer(one)
+    return one if spec.generation.samples == 1 else SampledScorer(one, spec.generation.pass_at)
 
 
 def scorer_for(spec: ScorerSpec, means: Means | None = None) -> Scorer:
@@ -179,6 +219,7 @@ def scorer_for(spec: ScorerSpec, means: Means | None = None) -> Scorer:
     makers: dict[str, Callable[[], Scorer]] = {
         "exact": lambda: TextScorer(spec),
         "normalised": lambda: TextScorer(spec),
+        "f1": lambda: WordsScorer(spec),
         "numeric": lambda: NumericScorer(spec),
         "regex": lambda: RegexScorer(spec),
         "includes": lambda: IncludesScorer(spec),
@@ -193,10 +234,10 @@ def choose(choices: Sequence[str], log_likelihoods: Sequence[float], *, by_lengt
     return choices[scaled.index(max(scaled))]
 
 
-def correct_choice(item: Item) -> str:
-    """The right choice's text; the answer may be the text, its letter, or its index from 0."""
-    place = choice_index(item.answer, item.choices)
-    return item.answer if place is None else item.choices[place]
+def correct_choices(item: Item) -> tuple[str, ...]:
+    """The right choices' texts, mostly one; an answer may be the text, its letter, or its index from 0."""
+    places = [(each, choice_index(each, item.choices)) for each in item.accepted]
+    return tuple(each if place is None else item.choices[place] for each, place in places)
 
 
 def last_number(text: str) -> float | None:

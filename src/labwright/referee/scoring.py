@@ -6,22 +6,32 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from pathlib import Path
+from statistics import fmean
 
 from labwright.compute.sandbox import Sandbox
 from labwright.contracts.errors import LabwrightError, UsageError
 from labwright.contracts.generation import LikelihoodRequest
-from labwright.contracts.research import BASE, Comparison, Evaluation, Interval, ItemResult, Outcome, Verdict
-from labwright.contracts.specs import BenchmarkSpec
+from labwright.contracts.research import (
+    BASE,
+    Comparison,
+    Evaluation,
+    Interval,
+    ItemResult,
+    Outcome,
+    SideScore,
+    Verdict,
+)
+from labwright.contracts.specs import BenchmarkSpec, GenerationSpec
 from labwright.contracts.views import StudyView
 from labwright.referee.generation import GenerationWorker
 from labwright.referee.pack import Item, item_fields
 from labwright.referee.prompts import answer_lead, decoding_of, few_shot_prefix, item_prompt
 from labwright.referee.protocol import Judge, Rescored
 from labwright.referee.scorers import Means, Scorer, benchmark_scorer, choose
+from labwright.referee.vault import result_fields
 from labwright.referee.verdict import decide
-from labwright.stats import bootstrap_mean, compare_paired, wilson
+from labwright.stats import bootstrap_mean, compare_paired, pass_at_k, wilson
 
 OnProgress = Callable[[int, int], None]
 _SLOW = ("code", "rubric")  # scorers that wait for others: several items at once
@@ -97,12 +107,7 @@ def _choices(
     on_progress: OnProgress,
 ) -> list[str]:
     """The most likely choice of each item; all choices go through the model in one request."""
-    lead = answer_lead(spec.generation)
-    requests = [
-        LikelihoodRequest(item_prompt(item, spec.generation), f"{lead}{choice}")
-        for item in items
-        for choice in item.choices
-    ]
+    requests = [choice_request(item, spec.generation, choice) for item in items for choice in item.choices]
     values = worker.log_likelihoods(requests, shared_prefix=prefix, deadline=deadline, on_progress=on_progress)
     chosen, start = [], 0
     for item in items:
@@ -112,11 +117,37 @@ def _choices(
     return chosen
 
 
+def choice_request(item: Item, generation: GenerationSpec, choice: str) -> LikelihoodRequest:
+    """How likely the choice is after the prompt; where it fills a blank, how likely what follows it is then.
+
+    The latter is the partial scoring of Trinh and Le, 2018, arXiv 1806.02847.
+    """
+    if item.blank:
+        head, _, tail = item.prompt.partition(item.blank)
+        return LikelihoodRequest(f"{head}{choice}", tail)
+    return LikelihoodRequest(item_prompt(item, generation), f"{answer_lead(generation)}{choice}")
+
+
 def interval(scores: Sequence[float]) -> Interval:
     """The mean with its 95 % interval: Wilson's for right-or-wrong scores, else the bootstrap's."""
     if all(s in (0.0, 1.0) for s in scores):
         return wilson(round(sum(scores)), len(scores))
     return bootstrap_mean(scores)
+
+
+def beside(spec: BenchmarkSpec, results: Sequence[ItemResult]) -> tuple[SideScore, ...]:
+    """What else the samples of right-or-wrong outputs say: pass@2, pass@4, … and the mean where pass@k is the score."""
+    drawn = [r.samples for r in results if len(r.samples) == spec.generation.samples]
+    if spec.generation.samples == 1 or spec.metric.direction == "minimise" or not drawn:
+        return ()
+    if any(s not in (0.0, 1.0) for scores in drawn for s in scores):
+        return ()
+    most, main = spec.generation.samples, spec.generation.pass_at
+    wanted = sorted({*(1 << power for power in range(most.bit_length())), most} - {1, main})
+    found = [] if main is None else [SideScore(f"avg@{most}", interval([fmean(scores) for scores in drawn]))]
+    for k in wanted:
+        found.append(SideScore(f"pass@{k}", interval([pass_at_k(most, scores.count(1.0), k) for scores in drawn])))
+    return tuple(found)
 
 
 def compare(first: Sequence[float], second: Sequence[float]) -> Comparison:
@@ -245,7 +276,7 @@ def write_public_part(folder: Path, spec: BenchmarkSpec, splits: Mapping[str, Se
 def write_outputs(path: Path, results: Sequence[ItemResult], *, whole: bool) -> Path:
     """Write per-item results; of a sealed test only ids and scores."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    entries = (asdict(r) if whole else {"id": r.id, "score": r.score} for r in results)
+    entries = (result_fields(r) if whole else {"id": r.id, "score": r.score} for r in results)
     path.write_text("".join(json.dumps(e, ensure_ascii=False) + "\n" for e in entries))
     return path
 

@@ -22,7 +22,8 @@ from labwright.compute.sandbox import Sandbox
 from labwright.contracts.errors import BoundaryError, SpecError
 from labwright.contracts.research import ItemResult
 from labwright.contracts.specs import BenchmarkSpec, MakerSpec, Split
-from labwright.referee.pack import Item, Pack, make_items, read_items, read_pack
+from labwright.referee.making import make_items
+from labwright.referee.pack import Item, Pack, read_items, read_pack
 
 _MANIFEST = "manifest.json"
 _EXPOSED = "exposed"
@@ -159,13 +160,18 @@ class Vault:
 
 def write_results(folder: Path, results: Sequence[ItemResult]) -> str:
     """Store per-item results under their content hash, one JSON object a line."""
-    text = "".join(json.dumps(asdict(r), ensure_ascii=False) + "\n" for r in results)
+    text = "".join(json.dumps(result_fields(r), ensure_ascii=False) + "\n" for r in results)
     results_id = hashlib.sha256(text.encode()).hexdigest()
     folder.mkdir(parents=True, exist_ok=True)
     fresh = folder / f".{results_id}.{os.getpid()}"
     fresh.write_text(text)
     fresh.replace(folder / f"{results_id}.jsonl")
     return results_id
+
+
+def result_fields(result: ItemResult) -> dict[str, object]:
+    """A result as a line of a file; what only samples have is left out where there are none."""
+    return {name: value for name, value in asdict(result).items() if value != () or name != "samples"}
 
 
 def read_results(folder: Path, results_id: str) -> tuple[ItemResult, ...]:

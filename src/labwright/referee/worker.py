@@ -48,6 +48,12 @@ SHORT = 256  # tokens; continuations of prompts shorter than this go in batches 
 SHRINK_AT = 0.75  # rows that are done leave the batch once no more than this share of it is left
 
 
+NO_TEMPLATE = (
+    "the base model's tokenizer has no chat template, and the benchmark asks in one: "
+    "take a base that was made for chat, or set generation.chat to false in benchmark.yaml"
+)
+
+
 class WorkerError(Exception):
     """The request cannot be answered; the worker lives on."""
 
@@ -188,6 +194,8 @@ class LoadedModel:
         if not texts:
             return []
         if chat:
+            if not self.tokenizer.chat_template:
+                raise WorkerError(NO_TEMPLATE)
             texts = [
                 self.tokenizer.apply_chat_template(
                     [{"role": "user", "content": text}], add_generation_prompt=True, tokenize=False

@@ -38,6 +38,12 @@ CHUNK = 256  # prompts between two words of progress; vLLM fills its batches fro
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # the ranks that vLLM's kernels are made for
 
 
+NO_TEMPLATE = (
+    "the base model's tokenizer has no chat template, and the benchmark asks in one: "
+    "take a base that was made for chat, or set generation.chat to false in benchmark.yaml"
+)
+
+
 class WorkerError(Exception):
     """The request cannot be answered; the worker lives on."""
 
@@ -131,6 +137,8 @@ class LoadedModel:
         if not texts:
             return []
         if chat:
+            if not self.tokenizer.chat_template:
+                raise WorkerError(NO_TEMPLATE)
             texts = [
                 self.tokenizer.apply_chat_template(
                     [{"role": "user", "content": text}], add_generation_prompt=True, tokenize=False

@@ -8,6 +8,7 @@ from labwright.stats.intervals import bootstrap_mean, mean_interval, wilson
 from labwright.stats.multiplicity import holm
 from labwright.stats.noise import noise_floor
 from labwright.stats.paired import compare_paired, mcnemar_exact, sign_flip
+from labwright.stats.passing import pass_at_k
 
 __all__ = [
     "bootstrap_mean",
@@ -16,6 +17,7 @@ __all__ = [
     "mcnemar_exact",
     "mean_interval",
     "noise_floor",
+    "pass_at_k",
     "sign_flip",
     "wilson",
 ]

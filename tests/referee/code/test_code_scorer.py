@@ -17,7 +17,7 @@ SANDBOX = Sandbox()
 STUB = 'from typing import List\n\ndef double(x: int) -> int:\n    """Twice x.\n    """\n'
 TESTS = "def check(candidate):\n    assert candidate(2) == 4\n    assert candidate(-3) == -6\n"
 ITEM = Item("i", STUB, "", setup=STUB, tests=TESTS, entry_point="double")
-SPEC = ScorerSpec(kind="code", timeout_s=1, memory_mb=256)
+SPEC = ScorerSpec(kind="code", timeout_s=30, memory_mb=256)
 
 confined = pytest.mark.skipif(SANDBOX.boundary != "enforced", reason=f"programs are not confined: {SANDBOX.why}")
 

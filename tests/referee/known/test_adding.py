@@ -118,6 +118,24 @@ def test_sizes_and_samples_are_chosen(arc_source: Path, tmp_path: Path) -> None:
     assert gsm.metric == "accuracy (avg@8)"
 
 
+def test_pass_at_k_is_chosen_with_enough_samples_and_names_the_metric(tmp_path: Path) -> None:
+    source = write(tmp_path / "gsm8k.jsonl", gsm8k(0, 20))
+    added = add(source, tmp_path, samples=4, pass_at=2)
+    spec = read_pack(added.directory).spec
+    assert (spec.generation.samples, spec.generation.pass_at, spec.metric.name) == (4, 2, "pass@2")
+    assert added.metric == "pass@2 (of 4 samples)"
+    with pytest.raises(UsageError, match="pass@5 cannot be estimated from 4 samples"):
+        add(source, tmp_path / "other", samples=4, pass_at=5)
+
+
+def test_a_column_that_lists_answers_accepts_them_all(tmp_path: Path) -> None:
+    rows = [{"question": f"Town {n}?", "answers": [f"T{n}", f"Town {n}"]} for n in range(12)]
+    pack = read_pack(add(write(tmp_path / "towns.jsonl", rows), tmp_path, few_shot=0).directory)
+    item = pack.dev[0]
+    assert len(item.answers) == 2
+    assert all(scorer_for(pack.spec.scorer).score(item, said).score == 1 for said in item.answers)
+
+
 @pytest.mark.skipif(Sandbox().boundary != "enforced", reason="programs are not confined here")
 def test_code_whose_own_solution_fails_is_left_out(tmp_path: Path) -> None:
     rows = humaneval(0, 8)

@@ -19,7 +19,7 @@ from labwright.referee.scorers import scorer_for
 TASK = """
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
-from inspect_ai.scorer import choice, match
+from inspect_ai.scorer import choice, includes, match
 from inspect_ai.solver import generate, multiple_choice, prompt_template, self_critique, system_message
 
 @task
@@ -32,6 +32,11 @@ def sums():
 def letters():
     samples = [Sample(input=f"{n} + 1 =", choices=[str(n), str(n + 1)], target="B") for n in range(8)]
     return Task(dataset=MemoryDataset(samples), solver=multiple_choice(), scorer=choice())
+
+@task
+def aliases():
+    samples = [Sample(input=f"{n}?", target=[f"a{n}", f"b{n}"]) for n in range(8)]
+    return Task(dataset=MemoryDataset(samples), solver=generate(), scorer=includes())
 
 @task
 def critic():
@@ -84,6 +89,16 @@ def test_a_graded_task_is_judged_and_says_so() -> None:
     assert any("LABWRIGHT_JUDGE_MODEL" in note for note in draft.notes)
 
 
+@pytest.mark.parametrize(("scorer", "kind"), [("match", "includes"), ("exact", "normalised"), ("f1", "f1")])
+def test_any_of_several_targets_is_right(scorer: str, kind: str) -> None:
+    samples = [{"messages": [{"role": "user", "content": "?"}], "target": ["Paris", "Paree"]}]
+    draft = draft_from(dumped(scorer, samples=samples), "t")
+    question = draft.parts[0].questions[0]
+    assert (draft.scorer.kind, question.answers) == (kind, ("Paris", "Paree"))
+    item = Item("i", "?", question.answer, answers=question.answers)
+    assert [scorer_for(draft.scorer).score(item, said).score for said in ("Paree", "Rome")] == [1, 0]
+
+
 def test_epochs_are_samples() -> None:
     draft = draft_from(dumped("match", epochs=4, temperature=0.6, max_tokens=77, stop=["\n"]), "t")
     generation = draft.generation
@@ -98,10 +113,13 @@ def test_epochs_are_samples() -> None:
         ({"refused": "its solver self_critique does more than ask once"}, "self_critique"),
         ({"top_p": 0.9}, "top_p"),
         ({"scorers": []}, "no scorer"),
-        ({"scorers": [{"name": "f1"}]}, "scored by f1"),
+        ({"scorers": [{"name": "f1", "params": {"stop_words": ["so"]}}]}, "scored by f1"),
         (
-            {"samples": [{"messages": [{"role": "user", "content": "?"}], "target": ["a", "b"]}]},
-            "several right answers",
+            {
+                "scorers": [{"name": "model_graded_qa"}],
+                "samples": [{"messages": [{"role": "user", "content": "?"}], "target": ["a", "b"]}],
+            },
+            "count together",
         ),
         ({"samples": [{"messages": [{"role": "user", "content": "?"}] * 2, "target": ["a"]}]}, "several turns"),
     ],
@@ -130,6 +148,10 @@ def test_a_real_task_is_asked_as_its_solvers_ask(tmp_path: Path) -> None:
         prompts = [i.prompt for i in read_pack(added.directory).dev]
         assert len(prompts) == 4
         assert all(p.startswith(prompt[:9]) or p.endswith(")" + p[-2:]) for p in prompts)
+    added = add_benchmark(
+        f"inspect:{tmp_path}/task.py@aliases", out=tmp_path / "aliases", open_table=open_table, options=allowed
+    )
+    assert all(len(item.answers) == 2 for item in read_pack(added.directory).dev)
     with pytest.raises(UsageError, match="self_critique"):
         add_benchmark(f"inspect:{tmp_path}/task.py@critic", out=tmp_path / "x", open_table=open_table, options=allowed)
     with pytest.raises(UsageError, match="Python of its own"):

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.referee.known.sources import arc, gsm8k, humaneval
 
+from labwright.contracts.errors import UsageError
 from labwright.referee.known.draft import UnusableRowError
 from labwright.referee.known.layouts import LAYOUTS, layout_of
 from labwright.referee.known.reading import checked
@@ -45,6 +46,19 @@ ROWS: list[tuple[str, str, dict[str, Any], str, str]] = [
      "Problem: Half?\nSolution:", r"\frac{1}{2}"),
     ("HuggingFaceH4/aime_2024", "aime", {"problem": "How many?", "answer": "033"},
      "Problem: How many?\nSolution:", "033"),
+    ("mandarjoshi/trivia_qa", "triviaqa", {"question": "Who", "question_id": "q",
+     "answer": {"value": "Paris", "aliases": ["Paree", "Paris"], "type": "WikipediaEntity"}},
+     "Question: Who?\nAnswer:", "Paris"),
+    ("google-research-datasets/nq_open", "nq-open", {"question": "who", "answer": ["A", "B"]}, "Q: who?\nA:", "A"),
+    ("rajpurkar/squad", "squad", {"id": "1", "title": "T", "context": "C.", "question": "Q?",
+     "answers": {"text": ["a b", "b"], "answer_start": [1, 2]}},
+     "Title: T\n\nBackground: C.\n\nQuestion: Q?\n\nAnswer:", "a b"),
+    ("EleutherAI/drop", "drop", {"passage": "P.", "question": "Who?", "query_id": "1",
+     "answer": {"number": "", "date": {}, "spans": ["Ann", "Eve"]},
+     "validated_answers": {"number": ["2"], "date": [{"day": "", "month": "", "year": ""}], "spans": [[]]}},
+     "P. Who?", "Ann Eve"),
+    ("allenai/winogrande", "winogrande", {"sentence": "Ann thanked Eve since _ had helped.", "option1": "Ann",
+     "option2": "Eve", "answer": "2"}, "Ann thanked Eve since _ had helped.", "Eve"),
 ]  # fmt: skip
 
 
@@ -117,3 +131,44 @@ def test_any_row_is_a_question_or_says_why_not(place: int, dice: random.Random, 
         checked(layout.read(row))
     except UnusableRowError as error:
         assert str(error)
+
+
+def test_every_answer_of_a_row_is_kept() -> None:
+    rows = {row[1]: (row[0], row[2]) for row in ROWS}
+    kept = {"triviaqa": ("Paris", "Paree"), "nq-open": ("A", "B"), "squad": ("a b", "b"), "drop": ("Ann Eve", "2")}
+    for name, answers in kept.items():
+        layout = layout_of(rows[name][1], rows[name][0])
+        assert layout is not None
+        assert layout.read(rows[name][1]).answers == answers
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ({"title": "T", "context": "C", "question": "Q?", "answers": {"text": []}}, "does not answer"),
+        ({"sentence": "No blank.", "option1": "a", "option2": "b", "answer": "1"}, "no blank"),
+        ({"sentence": "It was _", "option1": "a", "option2": "b", "answer": "1"}, "nothing follows"),
+        ({"sentence": "_ was _ and ____ [blank] [[blank]].", "option1": "a", "option2": "b", "answer": "1"}, "several"),
+        ({"sentence": "It _ so.", "option1": "a", "option2": "b", "answer": ""}, "no answer"),
+    ],
+)
+def test_a_row_that_cannot_be_scored_says_why(row: dict[str, Any], why: str) -> None:
+    layout = layout_of(row, "some/data")
+    assert layout is not None
+    with pytest.raises(UnusableRowError, match=why):
+        layout.read(row)
+
+
+@pytest.mark.parametrize(
+    ("columns", "named"),
+    [
+        (("key", "prompt", "instruction_id_list", "kwargs"), "--rubric"),
+        (("section_id", "query_id", "passage", "question", "answers_spans"), "hub:EleutherAI/drop"),
+    ],
+)
+def test_a_known_benchmark_that_a_pack_cannot_say_is_refused_with_a_way_out(
+    columns: tuple[str, ...], named: str
+) -> None:
+    with pytest.raises(UsageError, match="cannot be frozen faithfully") as raised:
+        layout_of(columns, "hub:some/data")
+    assert named in str(raised.value.cure)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from tests.referee.known.sources import arc, gsm8k, open_table, read, write
+from tests.referee.known.sources import arc, gsm8k, humaneval, open_table, read, write
 
+from labwright.compute.sandbox import Sandbox
 from labwright.contracts.errors import DataError, LabwrightError, UsageError
+from labwright.referee import scoring
 from labwright.referee.known import AddedBenchmark, AddOptions, add_benchmark
 from labwright.referee.pack import Item, read_items, read_pack
 from labwright.referee.prompts import answer_lead, few_shot_prefix, item_prompt
@@ -38,13 +41,50 @@ ARC = {
     "fewshot_config": {"sampler": "first_n"}, "fewshot_split": "train",
     "metric_list": [{"metric": "acc"}, {"metric": "acc_norm"}],
 }  # fmt: skip
+TRIVIA = {
+    "task": "small_trivia", "output_type": "generate_until", "training_split": "train", "test_split": "test",
+    "doc_to_text": "Question: {{question}}?\nAnswer:", "doc_to_target": "{{answer.aliases}}", "num_fewshot": 2,
+    "fewshot_config": {"sampler": "first_n"}, "fewshot_split": "train",
+    "generation_kwargs": {"until": ["\n", ".", ","], "do_sample": False},
+    "filter_list": [{"name": "bare", "filter": [{"function": "remove_whitespace"}, {"function": "take_first"}]}],
+    "metric_list": [{"metric": "exact_match", "ignore_case": True, "ignore_punctuation": True}],
+}  # fmt: skip
+BLANKS = {
+    "task": "small_blanks", "output_type": "multiple_choice", "training_split": "train", "test_split": "test",
+    "doc_to_text": "{{answer}}", "doc_to_target": "{{tail}}", "doc_to_choice": "{{[head + one, head + two]}}",
+    "num_fewshot": 2, "fewshot_config": {"sampler": "first_n"}, "fewshot_split": "train",
+    "metric_list": [{"metric": "acc"}],
+}  # fmt: skip
+PROGRAMS = {
+    "task": "small_programs", "output_type": "generate_until", "test_split": "test", "training_split": "train",
+    "doc_to_text": "{{prompt}}", "doc_to_target": "{{test}}\ncheck({{entry_point}})", "num_fewshot": 0,
+    "metric_list": [{"metric": "!function utils.pass_at_k", "k": [1]}],
+    "generation_kwargs": {"until": ["\ndef"], "max_gen_toks": 99, "do_sample": False},
+    "filter_list": [
+        {"name": "x", "filter": [{"function": "custom", "filter_fn": "!function utils.build_predictions"}]}
+    ],
+}  # fmt: skip
 SAID = ["#### 1,007", "#### 1007\n#### 5", "it is 1007", "no", "", " #### $1,007.", "#### 1,007."]
+
+
+def trivia(start: int, stop: int) -> list[dict[str, Any]]:
+    return [{"question": f"Who {n}", "answer": {"aliases": [f"Town {n}", f"The Town-{n}"]}} for n in range(start, stop)]
+
+
+def blanks(start: int, stop: int) -> list[dict[str, Any]]:
+    """Some begin with the blank, some options begin alike, and one is followed by no blank."""
+    heads = ("Ann thanked Eve since ", "", "So\nthe ")
+    tails = ("had helped.", "helped?", "'s mother did.")
+    return [
+        {"head": heads[n % 3], "one": "Ann", "two": "Anna", "tail": f"{tails[n % 3]} {n}", "answer": n % 2}
+        for n in range(start, stop)
+    ]
 
 
 @pytest.fixture
 def tasks(tmp_path: Path) -> Path:
     folder = tmp_path / "tasks"
-    for name, make in (("gsm", gsm8k), ("arc", arc)):
+    for name, make in (("gsm", gsm8k), ("arc", arc), ("trivia", trivia), ("blanks", blanks), ("programs", humaneval)):
         write(folder / f"{name}_train.jsonl", make(0, 12))
         write(folder / f"{name}_test.jsonl", make(12, 22))
     return folder
@@ -54,7 +94,7 @@ def task(folder: Path, settings: dict[str, Any], data: str, **changes: Any) -> s
     files = {split: str(folder / f"{data}_{split}.jsonl") for split in ("train", "test")}
     content = {**settings, "dataset_path": "json", "dataset_kwargs": {"data_files": files}, **changes}
     plain = {key: value for key, value in content.items() if value is not None}
-    text = yaml.safe_dump(plain).replace("'!function ", "!function '")
+    text = re.sub(r"'?!function ([\w.]+)'?", r"!function '\1'", yaml.safe_dump(plain))
     (folder / f"{content['task']}.yaml").write_text(text)
     return f"lm-eval:{content['task']}"
 
@@ -102,6 +142,72 @@ def test_a_choosing_task_keeps_its_description_choices_and_normalisation(tasks: 
     assert not read_pack(chosen.directory).spec.scorer.length_normalised
 
 
+def test_every_target_of_a_task_is_right(tasks: Path) -> None:
+    pack = read_pack(add(task(tasks, TRIVIA, "trivia"), tasks).directory)
+    item = pack.dev[0]
+    assert item.answers == ("Town 2", "The Town-2")
+    assert few_shot_prefix(pack.shots[:1], pack.spec.generation) == "Question: Who 0?\nAnswer: Town 0\n\n"
+    scorer = benchmark_scorer(pack.spec)
+    assert [scorer.score(item, said).score for said in (" town 2", "the town2", "Town 3", "")] == [1, 1, 0, 0]
+
+
+def test_several_choices_of_a_task_may_be_right(tasks: Path) -> None:
+    source = task(tasks, ARC, "arc", doc_to_target="{{[0, 1]}}")
+    item = read_pack(add(source, tasks).directory).dev[0]
+    assert (item.answer, item.answers) == ("2", ("2", "3"))
+
+
+def test_choices_that_stand_in_the_prompt_are_a_blank_in_it(tasks: Path) -> None:
+    added = add(task(tasks, BLANKS, "blanks"), tasks)
+    pack = read_pack(added.directory)
+    prompts = {item.prompt for item in pack.dev}
+    assert {"Ann thanked Eve since _ had helped. 3", "_ helped? 4", "So\nthe _ 's mother did. 5"} <= prompts
+    assert {item.choices for item in pack.dev} == {("Ann", "Anna")}
+    with pytest.raises(UsageError, match="lengths of whole prompts"):
+        add_benchmark("lm-eval:small_blanks", out=tasks.parent / "norm", open_table=open_table,
+                      options=AddOptions(include_path=tasks, metric="acc_norm"))  # fmt: skip
+
+
+@pytest.mark.skipif(Sandbox().boundary != "enforced", reason="programs are not confined here")
+def test_a_task_of_programs_is_scored_by_running_them(tasks: Path) -> None:
+    added = add(task(tasks, PROGRAMS, "programs"), tasks)
+    assert (added.scorer, added.metric) == ("code", "pass@1")
+    pack = read_pack(added.directory)
+    scorer, item = benchmark_scorer(pack.spec), pack.dev[0]
+    assert item.prompt == item.setup
+    assert [scorer.score(item, said).score for said in (item.answer, "    return None\n")] == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"metric_list": [{"metric": "!function utils.pass_at_k", "k": [1, 8]}]}, "pass@8 is asked of 1 outputs"),
+        ({"filter_list": [{"name": "x", "filter": [{"function": "regex"}]}]}, "a step `regex`"),
+    ],
+)
+def test_a_task_of_programs_that_needs_more_is_refused(changes: dict[str, Any], why: str, tasks: Path) -> None:
+    with pytest.raises(UsageError, match=why):
+        add(task(tasks, PROGRAMS, "programs", **changes), tasks)
+
+
+def test_a_task_that_draws_several_programs_is_scored_by_pass_at_k(tasks: Path) -> None:
+    changes = {
+        "repeats": 4, "metric_list": [{"metric": "!function utils.pass_at_k", "k": [1, 2]}],
+        "generation_kwargs": {"until": ["\ndef"], "do_sample": True, "temperature": 0.8},
+    }  # fmt: skip
+    pack = read_pack(add(task(tasks, PROGRAMS, "programs", **changes), tasks).directory)
+    assert (pack.spec.generation.samples, pack.spec.generation.pass_at, pack.spec.metric.name) == (4, 2, "pass@2")
+
+
+def test_what_is_refused_says_where_its_rows_are(tasks: Path) -> None:
+    task(tasks, GSM, "gsm", process_results="!function utils.score")
+    text = (tasks / "small_gsm.yaml").read_text().replace("dataset_path: json", "dataset_path: org/rows")
+    (tasks / "small_gsm.yaml").write_text(f"{text}\ndataset_name: main\n")
+    with pytest.raises(UsageError, match="process_results") as raised:
+        add("lm-eval:small_gsm", tasks)
+    assert "hub:org/rows:main" in str(raised.value.cure)
+
+
 def test_what_a_file_includes_is_overridden_by_it(tasks: Path) -> None:
     task(tasks, ARC, "arc")
     (tasks / "sub").mkdir()
@@ -117,7 +223,7 @@ def test_what_a_file_includes_is_overridden_by_it(tasks: Path) -> None:
         ({"process_results": "utils.score"}, "process_results"),
         ({"filter_list": [{"name": "x", "filter": [{"function": "majority_vote"}]}]}, "majority_vote"),
         ({"filter_list": [{"name": "x", "filter": [{"function": "regex", "group_select": 2}]}]}, "match number 2"),
-        ({"doc_to_target": '{{["a", "b"]}}'}, "several right answers"),
+        ({"metric_list": [{"metric": "exact_match", "ignore_numbers": True}]}, "without digits"),
         ({"description": "About {{question}}"}, "differs from item to item"),
         ({"target_delimiter": "\n"}, "no blank"),
         ({"generation_kwargs": {"do_sample": True, "temperature": 1.0, "top_p": 0.9}}, "top_p"),
@@ -185,7 +291,8 @@ def test_templates_cannot_reach_out_of_their_sandbox(tasks: Path) -> None:
 def test_prompts_choices_and_scores_are_those_of_the_harness_itself(tasks: Path) -> None:
     from lm_eval.tasks import TaskManager  # noqa: PLC0415 - seconds to import
 
-    for name, source in (("small_gsm", task(tasks, GSM, "gsm")), ("small_arc", task(tasks, ARC, "arc"))):
+    made = {"gsm": GSM, "arc": ARC, "trivia": TRIVIA, "blanks": BLANKS}
+    for name, source in [(str(settings["task"]), task(tasks, settings, data)) for data, settings in made.items()]:
         loaded = TaskManager(include_path=str(tasks)).load(name)
         theirs = (loaded.get("tasks", loaded) if isinstance(loaded, dict) else {name: loaded})[name]
         added = add_benchmark(
@@ -193,15 +300,22 @@ def test_prompts_choices_and_scores_are_those_of_the_harness_itself(tasks: Path)
         )
         pack = read_pack(added.directory)
         generation, scorer = pack.spec.generation, benchmark_scorer(pack.spec)
-        shots = pack.shots if name == "small_arc" else ()
+        shots = () if name == "small_gsm" else pack.shots
         for doc, item in zip(theirs.test_docs(), read_items(added.directory / "test.jsonl", pack.spec), strict=True):
             asked = theirs.fewshot_context(doc, len(shots))
+            if name == "small_blanks":
+                requests = theirs.construct_requests(doc, asked, metadata=("t", 0, 1))
+                ours = [scoring.choice_request(item, generation, choice) for choice in item.choices]
+                prefix = few_shot_prefix(shots, generation)
+                assert [r.arguments[:2] for r in requests] == [(prefix + o.prompt, o.continuation) for o in ours]
+                continue
             assert asked == few_shot_prefix(shots, generation) + item_prompt(item, generation)
             if name == "small_arc":
                 requests = theirs.construct_requests(doc, asked, metadata=("t", 0, 1))
                 assert [r.arguments[1] for r in requests] == [answer_lead(generation) + c for c in item.choices]
                 continue
-            for said in (*SAID, doc["answer"]):
+            right = doc["answer"]["aliases"] if name == "small_trivia" else [doc["answer"]]
+            for said in (*SAID, *right, *(f" {each.lower()}!" for each in right)):
                 found = said
                 for step in theirs._filters[0].filters:
                     step = step() if callable(step) else step

@@ -14,23 +14,15 @@ import ast
 import base64
 import builtins
 import contextlib
-import ctypes
-import errno
 import json
 import os
-import platform
-import resource
-import struct
+import runpy
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 MOST_MEMBERS = 1_000_000
-_PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS, _CLONE_THREAD = 22, 38, 0x10000
-_CALLS = {  # architecture, clone, clone3, and the other calls that make processes
-    "x86_64": (0xC000003E, 56, 435, 57, 58),
-    "aarch64": (0xC00000B7, 220, 435),
-}
 _LONGEST_WORD = 300
 
 
@@ -313,61 +305,6 @@ def _said(error: BaseException) -> str:
         return ""
 
 
-def _limit(cpu_s: int, memory_bytes: int) -> None:
-    """What this process may use: a program that wants more fails by itself."""
-    limits = {
-        resource.RLIMIT_CPU: cpu_s,
-        resource.RLIMIT_AS: memory_bytes,
-        resource.RLIMIT_FSIZE: 16 << 20,
-        resource.RLIMIT_NOFILE: 64,
-        resource.RLIMIT_NPROC: 8,
-        resource.RLIMIT_CORE: 0,
-    }
-    for which, most in limits.items():
-        _, hard = resource.getrlimit(which)
-        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(which, (most, most))
-
-
-def _no_children() -> None:
-    """Forbid new processes to this one, for good; threads stay. Raises OSError where the kernel cannot.
-
-    A limit on their number (RLIMIT_NPROC) does not bind processes that root started, not even in a user namespace: a
-    program that forks without end would take the machine. So the calls themselves are refused, by a seccomp filter.
-    """
-    numbers = _CALLS.get(platform.machine())
-    if not sys.platform.startswith("linux") or numbers is None:
-        return
-    arch, clone, clone3, *forks = numbers
-    load, equal, at_least, any_of, done = 0x20, 0x15, 0x35, 0x45, 0x06
-    denied, unknown, allowed = 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS, 0x7FFF0000
-    rules = [
-        (load, 0, 0, 4),  # the architecture
-        (equal, 1, 0, arch),
-        (done, 0, 0, denied),
-        (load, 0, 0, 0),  # the call's number
-        (at_least, 0, 1, 0x40000000),  # calls by another convention
-        (done, 0, 0, denied),
-        (equal, 0, 1, clone3),  # its flags cannot be looked at; the C library then takes clone
-        (done, 0, 0, unknown),
-    ]
-    for number in forks:
-        rules += [(equal, 0, 1, number), (done, 0, 0, denied)]
-    rules += [
-        (equal, 1, 0, clone),
-        (done, 0, 0, allowed),
-        (load, 0, 0, 16),  # clone's flags
-        (any_of, 1, 0, _CLONE_THREAD),
-        (done, 0, 0, denied),
-        (done, 0, 0, allowed),
-    ]
-    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *rule) for rule in rules))
-    program = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(rules), ctypes.addressof(code)))
-    control = ctypes.CDLL(None, use_errno=True).prctl
-    if control(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or control(_PR_SET_SECCOMP, 2, program, 0, 0):
-        raise OSError(ctypes.get_errno(), "no seccomp filter can be set")
-
-
 def main(role: str, cpu_s: int, memory_bytes: int) -> NoReturn:
     """Be one side, and leave without anything that the code of an item may have registered for the end."""
     talk = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -375,8 +312,9 @@ def main(role: str, cpu_s: int, memory_bytes: int) -> NoReturn:
     nothing = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):  # what a program prints is nobody's concern, and must not fill a pipe
         os.dup2(nothing, standard)
-    _limit(cpu_s, memory_bytes)
-    _no_children()
+    confinement = runpy.run_path(str(Path(__file__).with_name("confinement.py")))
+    confinement["limit"](cpu_s, memory_bytes)
+    confinement["no_children"]()
     sys.setrecursionlimit(10_000)
     if role == "examiner":
         Examiner(hear, talk).examine()

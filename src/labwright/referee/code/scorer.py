@@ -1,5 +1,7 @@
 """The code scorer: starts both sides of an item, passes their lines to and fro, and watches the clock.
 
+Programs that read and print have one side only: what they should print stays here, and is compared here.
+
 Testing generated code by its behaviour follows HumanEval (Chen et al., 2021, arXiv 2107.03374) and MBPP (Austin et al.,
 2021, arXiv 2108.07732); their harnesses run program and tests in one process.
 """
@@ -21,18 +23,22 @@ from labwright.compute.sandbox import Mounts, Sandbox
 from labwright.contracts.errors import BackendError, BoundaryError
 from labwright.contracts.research import ItemResult
 from labwright.contracts.specs import ScorerSpec
+from labwright.referee.code.printed import same
 from labwright.referee.code.programs import candidates
 from labwright.referee.pack import Item
 
-_SCRIPT = Path(__file__).with_name("process.py")
-_LONGEST_LINE = 8 << 20
+_HERE = Path(__file__).parent
+_CONFINEMENT = _HERE / "confinement.py"
+_LONGEST_LINE = 32 << 20
+_SHOWN = 200  # characters of what a program printed
+_TOO_LONG = (-signal.SIGXCPU, 128 + signal.SIGXCPU, -signal.SIGKILL, 128 + signal.SIGKILL)
 _LONGEST_OUTPUT = 20_000
 _SLACK_S = 20.0  # for starting two interpreters on a busy machine; the processor time is the true limit
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0"}
 
 
 class CodeScorer:
-    """1 where the program passes all of its item's tests, else 0; `prediction` says how they ended."""
+    """1 where the program passes all of its item's tests and cases, else 0; `prediction` says how they ended."""
 
     def __init__(self, spec: ScorerSpec, sandbox: Sandbox, *, unconfined: bool = False) -> None:
         """`unconfined` accepts that programs run without a sandbox: a person has switched it off.
@@ -48,7 +54,10 @@ class CodeScorer:
 
     def score(self, item: Item, output: str) -> ItemResult:
         """Run the program that the output holds. Raises BackendError where the processes cannot be started."""
-        why = self._ended(item, candidates(item, output))
+        programs = candidates(item, output)
+        why = self._ended(item, programs) if item.tests or not item.cases else ""
+        if item.cases and not why:
+            why = self._cases(item, programs)
         return ItemResult(item.id, output[:_LONGEST_OUTPUT], why or "passed", 0.0 if why else 1.0)
 
     def _ended(self, item: Item, programs: tuple[str, ...]) -> str:
@@ -78,10 +87,52 @@ class CodeScorer:
             examiner.write(_object(candidate.read(deadline)), deadline)
 
     def _side(self, role: str, share: int) -> _Side:
-        cpu_s = math.ceil(share * self._spec.timeout_s)
-        argv = [sys.executable, "-I", "-B", str(_SCRIPT), role, str(cpu_s), str(self._spec.memory_mb << 20)]
-        mounts = Mounts(read_only=(_SCRIPT,))
+        return self._started(role, "process.py", role, str(math.ceil(share * self._spec.timeout_s)))
+
+    def _started(self, role: str, script: str, *args: str) -> _Side:
+        argv = [sys.executable, "-I", "-B", str(_HERE / script), *args, str(self._spec.memory_mb << 20)]
+        mounts = Mounts(read_only=(_HERE / script, _CONFINEMENT))
         return _Side(role, self._sandbox.command(argv, mounts=mounts, cwd=Path("/"), gpus=False))
+
+    # -- programs that read and print ----------------------------------------------------------------------------------
+
+    def _cases(self, item: Item, programs: tuple[str, ...]) -> str:
+        """Why the program failed the first case that it fails; empty where it passed all."""
+        with self._started("program", "console.py", str(math.ceil(self._spec.timeout_s))) as console:
+            try:
+                begun = _object(self._asked(console, {"programs": programs}))
+                if "raised" in begun:
+                    return f"failed: {begun['raised']}"[:_LONGEST_OUTPUT]
+                for number, case in enumerate(item.cases, start=1):
+                    said = _object(self._asked(console, {"input": case.input}))
+                    why = self._wrong(said, case.output)
+                    if why:
+                        return f"failed: case {number} of {len(item.cases)}: {why}"[:_LONGEST_OUTPUT]
+            except _Late:
+                return f"failed: took too long (over {self._spec.timeout_s:g} s)"
+            except _Gone as gone:
+                return f"failed: {gone.how(self._spec)}"
+        return ""
+
+    def _asked(self, console: _Side, question: object) -> bytes:
+        """The answer; each case has the time that the tests of an item have."""
+        deadline = time.monotonic() + 3 * self._spec.timeout_s + _SLACK_S
+        console.write(question, deadline)
+        return console.read(deadline)
+
+    def _wrong(self, said: dict[str, object], expected: str) -> str:
+        """What is wrong with one case's outcome; empty where it is right."""
+        if "raised" in said:
+            return str(said["raised"])
+        code = said.get("code")
+        if code in _TOO_LONG:
+            return f"took too long (over {self._spec.timeout_s:g} s) or was killed"
+        if code != 0:
+            return str(said.get("said")) or f"ended with exit code {code}"
+        printed = str(said.get("printed"))
+        if same(printed, expected, self._spec.tolerance):
+            return ""
+        return f"printed {printed[:_SHOWN]!r}, which is wrong" if printed.strip() else "printed nothing"
 
 
 class _Late(Exception):  # noqa: N818 - no error: how a program may end
@@ -96,8 +147,8 @@ class _Gone(Exception):  # noqa: N818
 
     def how(self, spec: ScorerSpec) -> str:
         """In words."""
-        who = "the program" if self.role == "candidate" else "the tests"
-        if self.code in (-signal.SIGXCPU, 128 + signal.SIGXCPU, -signal.SIGKILL, 128 + signal.SIGKILL):
+        who = "the tests" if self.role == "examiner" else "the program"
+        if self.code in _TOO_LONG:
             return f"{who} took too long (over {spec.timeout_s:g} s) or was killed"
         return f"{who} ended early (exit code {self.code})"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from labwright.compute.sandbox import Sandbox
 from labwright.contracts.errors import UsageError
-from labwright.contracts.specs import BenchmarkSpec, GenerationSpec
+from labwright.contracts.specs import BenchmarkSpec, GenerationSpec, MetricSpec
 from labwright.referee.known import inspecttask, lmeval, tables
 from labwright.referee.known.division import Divided, divide
 from labwright.referee.known.draft import Draft
@@ -77,7 +77,7 @@ def add_benchmark(
         name=chosen,
         scorer=draft.scorer,
         generation=generation.model_copy(update={"few_shot": len(divided.shots)}),
-        metric=draft.metric,
+        metric=draft.metric if options.pass_at is None else MetricSpec(name=f"pass@{options.pass_at}"),
         shots="shots.jsonl" if divided.shots else None,
     )
     directory = (out or Path(chosen)).expanduser().resolve()
@@ -92,6 +92,9 @@ def _check(options: AddOptions, name: str | None) -> None:
         raise UsageError(f"{name!r} is no name: use lower-case letters, digits, - and _", where="--name", cure=cure)
     if options.samples > 1 and options.temperature == 0:
         raise UsageError("samples at temperature 0 are all the same", where="--temperature", cure="give one above 0")
+    if options.pass_at is not None and not 1 <= options.pass_at <= options.samples:
+        what = f"pass@{options.pass_at} cannot be estimated from {options.samples} samples an item"
+        raise UsageError(what, where="--pass-at", cure=f"add --samples {2 * max(options.pass_at, 1)}, or as many as k")
     for what, value in (("--dev", options.most_dev), ("--test", options.most_test), ("--samples", options.samples)):
         if value is not None and value < 1:
             raise UsageError(f"{value} is too few", where=what, cure="give at least 1")
@@ -121,6 +124,7 @@ def _generation(generation: GenerationSpec, options: AddOptions) -> GenerationSp
         chosen["chat"] = True
     if options.samples > 1:
         chosen |= {"samples": options.samples, "temperature": generation.temperature or _USUAL_TEMPERATURE}
+        chosen["pass_at"] = options.pass_at
     if options.temperature is not None:
         chosen["temperature"] = options.temperature
     return generation.model_copy(update=chosen)
@@ -158,7 +162,7 @@ def _added(
         source=source,
         layout=draft.layout,
         scorer=spec.scorer.kind,
-        metric=spec.metric.name if k == 1 else f"{spec.metric.name} (avg@{k})",
+        metric=spec.metric.name if k == 1 else f"{spec.metric.name} ({_over(spec.generation)})",
         dev=len(divided.dev),
         test=len(divided.test),
         shots=len(divided.shots),
@@ -168,3 +172,10 @@ def _added(
         licence=draft.licence,
         notes=notes,
     )
+
+
+def _over(generation: GenerationSpec) -> str:
+    """How an item's samples become its score."""
+    if generation.pass_at is not None:
+        return f"of {generation.samples} samples"
+    return f"avg@{generation.samples}"

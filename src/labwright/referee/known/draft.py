@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from labwright.contracts.specs import GenerationSpec, MetricSpec, ScorerSpec
+from labwright.referee.pack import Case
 
 
 class UnusableRowError(Exception):
@@ -14,7 +15,10 @@ class UnusableRowError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """An item without its id. `shown` is what a worked example answers with, where that is not the key itself."""
+    """An item without its id. `shown` is what a worked example answers with, where that is not the key itself.
+
+    For code, `answers` holds further reference solutions.
+    """
 
     prompt: str
     answer: str = ""
@@ -23,6 +27,9 @@ class Question:
     tests: str = ""
     entry_point: str = ""
     rubric: str = ""
+    answers: tuple[str, ...] = ()
+    blank: str = ""
+    cases: tuple[Case, ...] = ()
     shown: str = ""
     name: str = ""  # the benchmark's own id
 

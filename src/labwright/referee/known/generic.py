@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from pydantic import JsonValue
+
 from labwright.contracts.errors import DataError
 from labwright.contracts.specs import GenerationSpec, ScorerSpec
 from labwright.referee.known.draft import Part, Question, UnusableRowError
 from labwright.referee.known.layouts import LAYOUTS, conversation
-from labwright.referee.known.reading import ReadRow, Row, text, texts, whole
+from labwright.referee.known.reading import ReadRow, Row, accepted, text, texts, whole
 from labwright.referee.scorers import last_number
 
 _USUAL: Mapping[str, tuple[str, ...]] = {
     "prompt": ("prompt", "question", "input", "instruction", "problem", "query"),
-    "answer": ("answer", "target", "output", "label", "completion", "response", "ideal", "solution"),
+    "answer": ("answer", "answers", "target", "output", "label", "completion", "response", "ideal", "solution"),
     "choices": ("choices", "options", "endings"),
     "tests": ("tests", "test"),
     "setup": ("setup",),
@@ -59,10 +61,12 @@ def reader(columns: Mapping[str, str], class_names: Sequence[str] = ()) -> ReadR
     def read(row: Row) -> Question:
         prompt = conversation(row.get(columns["prompt"]))
         choices = texts(row.get(columns["choices"]), columns["choices"]) if "choices" in columns else tuple(class_names)
+        answers = _answers(row, columns, choices)
         return Question(
             prompt,
-            _answer(row, columns, choices),
+            next(iter(answers), ""),
             choices,
+            answers=answers if len(answers) > 1 else (),
             setup=_optional(row, columns, "setup"),
             tests=_optional(row, columns, "tests"),
             entry_point=_optional(row, columns, "entry_point"),
@@ -73,12 +77,17 @@ def reader(columns: Mapping[str, str], class_names: Sequence[str] = ()) -> ReadR
     return read
 
 
-def _answer(row: Row, columns: Mapping[str, str], choices: Sequence[str]) -> str:
-    if "answer" not in columns:
-        return ""
-    value = row.get(columns["answer"])
-    if not choices:
-        return text(row, columns["answer"]) if value is not None else ""
+def _answers(row: Row, columns: Mapping[str, str], choices: Sequence[str]) -> tuple[str, ...]:
+    """Every answer that is right: mostly one, more where the column holds a list."""
+    value = row.get(columns["answer"]) if "answer" in columns else None
+    if value is None:
+        return ()
+    if isinstance(value, list):
+        return tuple(dict.fromkeys(_choice(each, columns, choices) for each in value)) if choices else accepted(value)
+    return (_choice(value, columns, choices) if choices else text(row, columns["answer"]),)
+
+
+def _choice(value: JsonValue, columns: Mapping[str, str], choices: Sequence[str]) -> str:
     if isinstance(value, str) and value in choices:
         return value
     if isinstance(value, str) and len(value.strip()) == 1 and value.strip().isalpha():
@@ -108,9 +117,9 @@ def scoring_of(parts: Sequence[Part], where: str) -> tuple[ScorerSpec, Generatio
         return ScorerSpec(kind="choice", length_normalised=True), GenerationSpec(
             shot_separator="\n\n", max_new_tokens=1
         )
-    if all(_is_number(question.answer) for question in questions):
+    if all(_is_number(each) for question in questions for each in (question.answer, *question.answers)):
         return ScorerSpec(kind="numeric"), GenerationSpec(shot_separator="\n\n", max_new_tokens=256)
-    long = sum(len(question.answer) > _SHORT for question in questions)
+    long = sum(min(map(len, (question.answer, *question.answers))) > _SHORT for question in questions)
     if long > len(questions) / 10:
         raise DataError(
             f"{long} of {len(questions)} answers are long texts, which no output will equal word for word",

@@ -158,8 +158,10 @@ def _refused(name: str, why: str) -> UsageError:
 
 
 def _question(sample: _Sample, scorer: ScorerSpec, name: str) -> Question:
-    if len(sample.target) != 1:
-        raise _refused(name, "a sample has no target" if not sample.target else "a sample has several right answers")
+    if not sample.target:
+        raise _refused(name, "a sample has no target")
+    if len(sample.target) > 1 and (scorer.kind == "rubric" or sample.choices):
+        raise _refused(name, "a sample has several targets that count together")
     roles = [message.role for message in sample.messages if message.role != "system"]
     if roles != ["user"]:
         raise _refused(name, "a sample is a conversation of several turns")
@@ -167,7 +169,8 @@ def _question(sample: _Sample, scorer: ScorerSpec, name: str) -> Question:
     target = sample.target[0]
     if scorer.kind == "rubric":
         return Question(prompt, target, rubric=scorer.rubric or _GRADED, name=sample.id)
-    return Question(prompt, target, name=sample.id)
+    answers = tuple(dict.fromkeys(sample.target))
+    return Question(prompt, target, answers=answers if len(answers) > 1 else (), name=sample.id)
 
 
 def _scorer(task: Dumped, name: str, notes: list[str]) -> ScorerSpec:
@@ -204,6 +207,9 @@ def _mapped(part: _Part, notes: list[str]) -> ScorerSpec:
         return ScorerSpec.model_validate({"kind": "includes", "normalise": case})
     if part.name == "exact":
         return ScorerSpec(kind="normalised")
+    if part.name == "f1" and not said.get("answer_fn") and not said.get("stop_words"):
+        notes.append("F1 counts words as SQuAD does; Inspect counts a word once however often it stands there")
+        return ScorerSpec(kind="f1")
     if part.name == "pattern":
         if said.get("match_all") or re.compile(str(said.get("pattern"))).groups > 1:
             raise _NotOursError("its pattern has several groups")

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
+from labwright.contracts.errors import UsageError
 from labwright.contracts.specs import GenerationSpec, ScorerSpec
+from labwright.referee.known import answers, contests
 from labwright.referee.known.draft import Question, UnusableRowError
-from labwright.referee.known.reading import Row, text, texts, whole
+from labwright.referee.known.layout import Layout, asked
+from labwright.referee.known.reading import Row, name_in, text, texts, whole
 
-_ANSWER_ONLY = GenerationSpec(few_shot=5, shot_separator="\n\n", max_new_tokens=64, stop=("\n",))
 _CHOICE = GenerationSpec(few_shot=5, shot_separator="\n\n", max_new_tokens=1)
 _LETTERED = GenerationSpec(few_shot=5, shot_separator="\n\n", max_new_tokens=1)
 _REASONING = GenerationSpec(few_shot=5, shot_separator="\n\n", max_new_tokens=512, stop=("Question:", "Problem:"))
@@ -34,30 +36,45 @@ _BOXED = r"\\boxed\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """One way in which rows are questions. It fits where all its columns are there."""
-
-    name: str
-    columns: tuple[str, ...]
-    read: Callable[[Row], Question]
-    scorer: ScorerSpec
-    generation: GenerationSpec
-    examples_from: str | None = None  # a split that is there to be shown, such as MMLU's dev
-    names: re.Pattern[str] | None = None  # only for datasets with such a name
-
-
 def layout_of(columns: Collection[str], name: str) -> Layout | None:
-    """The first layout that fits the columns and the dataset's name."""
+    """The first layout that fits the columns and the dataset's name.
+
+    Raises UsageError where a known benchmark is recognised that a pack cannot say; with the reason.
+    """
     present = set(columns)
     for layout in LAYOUTS:
         if present.issuperset(layout.columns) and (layout.names is None or layout.names.search(name.lower())):
             return layout
+    for shape in _REFUSED:
+        if present.issuperset(shape.columns):
+            raise UsageError(f"{shape.name} cannot be frozen faithfully: {shape.why}", where=name, cure=shape.cure)
     return None
 
 
-def _asked(question: str) -> str:
-    return f"Question: {question.strip()}\nAnswer:"
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """A known benchmark that a pack cannot say."""
+
+    name: str
+    columns: tuple[str, ...]
+    why: str
+    cure: str
+
+
+_REFUSED = (
+    _Refused(
+        "IFEval",
+        ("prompt", "instruction_id_list"),
+        "each instruction is checked by a program of the benchmark's own",
+        'score it with lm-eval itself (task ifeval), or by a judge: --rubric "The output follows every instruction"',
+    ),
+    _Refused(
+        "DROP as it lies here",
+        ("passage", "question", "answers_spans"),
+        "its answers_spans run the answers of several people together, so nobody can tell lists from alternatives",
+        "add hub:EleutherAI/drop, which keeps them apart",
+    ),
+)
 
 
 def _gsm8k(row: Row) -> Question:
@@ -65,7 +82,7 @@ def _gsm8k(row: Row) -> Question:
     _, mark, final = worked.rpartition("####")
     if not mark:
         raise UnusableRowError("the answer has no `####`")
-    return Question(_asked(text(row, "question")), final.strip().replace(",", ""), shown=worked.strip())
+    return Question(asked(text(row, "question")), final.strip().replace(",", ""), shown=worked.strip())
 
 
 def _labelled(question: str) -> Callable[[Row], Question]:
@@ -79,7 +96,7 @@ def _labelled(question: str) -> Callable[[Row], Question]:
         key = text(row, "answerKey").strip()
         if key not in labels or len(labels) != len(said):
             raise UnusableRowError("there is no answer" if not key else "the answer is none of the choices")
-        return Question(_asked(text(row, question)), said[labels.index(key)], said, name=_name(row, "id"))
+        return Question(asked(text(row, question)), said[labels.index(key)], said, name=name_in(row, "id"))
 
     return read
 
@@ -123,7 +140,7 @@ def _sciq(row: Row) -> Question:
     choices = tuple(text(row, name) for name in ("distractor1", "distractor2", "distractor3", "correct_answer"))
     support = row.get("support")
     lead = f"{support.strip()}\n" if isinstance(support, str) and support.strip() else ""
-    return Question(f"{lead}{_asked(text(row, 'question'))}", choices[3], choices)
+    return Question(f"{lead}{asked(text(row, 'question'))}", choices[3], choices)
 
 
 def _boolq(row: Row) -> Question:
@@ -156,7 +173,7 @@ def _piqa(row: Row) -> Question:
     right = whole(row.get("label"), "label")
     if right > 1:
         raise UnusableRowError("the answer is none of the choices")
-    return Question(_asked(text(row, "goal")), choices[right], choices)
+    return Question(asked(text(row, "goal")), choices[right], choices)
 
 
 def _truthfulqa(row: Row) -> Question:
@@ -166,7 +183,7 @@ def _truthfulqa(row: Row) -> Question:
     choices, labels = texts(targets.get("choices"), "choices"), targets.get("labels")
     if not isinstance(labels, list) or labels.count(1) != 1:
         raise UnusableRowError("not exactly one choice is right")
-    return Question(_asked(text(row, "question")), choices[labels.index(1)], choices)
+    return Question(asked(text(row, "question")), choices[labels.index(1)], choices)
 
 
 def _humaneval(row: Row) -> Question:
@@ -178,7 +195,7 @@ def _humaneval(row: Row) -> Question:
         setup=given,
         tests=text(row, "test", "tests"),
         entry_point=text(row, "entry_point"),
-        name=_name(row, "task_id"),
+        name=name_in(row, "task_id"),
     )
 
 
@@ -195,7 +212,7 @@ def _mbpp(row: Row) -> Question:
         tests=f"{preparation}\n" + "\n".join(tests),
         entry_point=next((n for n in defined if re.search(rf"\b{n}\s*\(", tests[0])), ""),
         shown=f"{code.strip()}\n```",
-        name=_name(row, "task_id"),
+        name=name_in(row, "task_id"),
     )
 
 
@@ -241,11 +258,6 @@ def conversation(value: JsonValue) -> str:
     return "\n\n".join(f"{str(role).capitalize()}: {content}" for role, content in turns) + "\n\nAssistant:"
 
 
-def _name(row: Row, column: str) -> str:
-    value = row.get(column)
-    return str(value) if isinstance(value, str | int) else ""
-
-
 _CODE = ScorerSpec(kind="code")
 _MATH = ScorerSpec(
     kind="regex", pattern=_BOXED, normalise=("strip", "whitespace"), ignore=(r"\\!", r"\\left", r"\\right", r"\$")
@@ -278,4 +290,6 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout("aime", ("problem", "answer"), _aime, ScorerSpec(kind="numeric"), _REASONING, names=re.compile("aime|hmmt")),
     Layout("aime", ("Problem", "Answer"), _aime, ScorerSpec(kind="numeric"), _REASONING),
     Layout("rubrics", ("prompt", "rubrics"), _healthbench, _RUBRIC, _LONG),
+    *answers.LAYOUTS,
+    *contests.LAYOUTS,
 )

@@ -1,22 +1,26 @@
 """Tasks of lm-evaluation-harness as benchmarks: their prompts, targets, filters and metrics, without their loop.
 
-Frozen are tasks that generate text compared by `exact_match`, and multiple-choice tasks scored by `acc` or `acc_norm`.
-All else (perplexities, metrics of a task's own, several right answers) is refused: a pack could not give those numbers.
+Frozen are tasks that generate text compared by `exact_match`, with one right answer or several; multiple-choice tasks
+scored by `acc` or `acc_norm`, also those whose choices stand in the prompt; and programs scored by `pass@k`. All else
+(perplexities, metrics of a task's own) is refused: a pack could not give those numbers.
 """
 
 from __future__ import annotations
 
+import os.path
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import JsonValue
 
 from labwright.contracts.errors import DataError, UsageError
-from labwright.contracts.specs import GenerationSpec, MetricSpec, ScorerSpec
+from labwright.contracts.specs import GenerationSpec, MetricSpec
+from labwright.referee.known.answers import filled
 from labwright.referee.known.draft import Draft, Part, Question, UnusableRowError
 from labwright.referee.known.jinja import Doc, literal, rendered
+from labwright.referee.known.lmscoring import scoring_of
 from labwright.referee.known.options import AddOptions, OpenTable
 from labwright.referee.known.reading import checked, read_part
 from labwright.referee.known.taskfiles import Function, TaskFile, callable_of, find_task
@@ -35,10 +39,12 @@ def draft_of(name: str, open_table: OpenTable, options: AddOptions) -> Draft:
     """
     task = _Task(find_task(name, options.include_path), options)
     generation = task.generation()
-    scorer, metric = task.scorer()
+    scorer, metric = task.scoring.scorer, task.scoring.metric
     names = [task.text(key) for key in _PART_KEYS]
     parts = tuple(task.part(open_table, part) for part in dict.fromkeys(n for n in names if n))
     examples = task.examples(open_table, parts)
+    if scorer.length_normalised and any(question.blank for part in parts for question in part.questions):
+        raise task.refused("acc_norm divides by the lengths of whole prompts; --metric acc does not")
     wanted = generation.few_shot if options.few_shot is None else options.few_shot
     notes = [*task.notes]
     if wanted and not task.is_first_n:
@@ -58,30 +64,21 @@ def draft_of(name: str, open_table: OpenTable, options: AddOptions) -> Draft:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Filtered:
-    """What a filter does to an output."""
-
-    pattern: str = ""
-    select: str = "first"
-    strips: bool = False
-    lowers: bool = False
-
-
 class _Task:
     """A task's settings, made into ours one by one."""
 
     def __init__(self, file: TaskFile, options: AddOptions) -> None:
         self.file, self._settings, self._options = file, file.settings, options
-        self.notes: list[str] = []
         self._where = str(file.path)
         kind = self.text("output_type") or "generate_until"
         if kind not in ("generate_until", "multiple_choice"):
-            raise self._refused(f"its outputs are scored by {kind}, not by an answer")
+            raise self.refused(f"its outputs are scored by {kind}, not by an answer")
         self.is_choice = kind == "multiple_choice"
         for key in ("class", "process_results", "use_prompt", "doc_to_image", "doc_to_audio", "custom_dataset"):
             if self._settings.get(key):
-                raise self._refused(f"it has `{key}`, which scores or asks in a way of its own")
+                raise self.refused(f"it has `{key}`, which scores or asks in a way of its own")
+        self.scoring = scoring_of(self._settings, self.is_choice, options, self._where, self.refused)
+        self.notes: list[str] = [*self.scoring.notes]
         fewshot = self._settings.get("fewshot_config")
         self._fewshot: Mapping[str, Any] = fewshot if isinstance(fewshot, dict) else {}
         self.is_first_n = self._fewshot.get("sampler") == "first_n" or "samples" in self._fewshot
@@ -93,17 +90,19 @@ class _Task:
 
     def details(self, metric: str) -> dict[str, object]:
         """For the provenance: the settings as they were, functions by name."""
-        plain = {
-            k: v if isinstance(v, str | int | float | bool | list | dict | None) else str(v)
-            for k, v in self._settings.items()
-        }
-        return {"file": self.file.path.name, "metric": metric, "filter": self._options.filter, "settings": plain}
+        settings = {key: _plain(value) for key, value in self._settings.items()}
+        return {"file": self.file.path.name, "metric": metric, "filter": self._options.filter, "settings": settings}
 
-    def _refused(self, why: str) -> UsageError:
+    def refused(self, why: str) -> UsageError:
+        """The error that says why; and where its rows can be had without the task."""
+        path, config = self.text("dataset_path"), self.text("dataset_name")
+        is_on_the_hub = path and path not in _FILE_KINDS and not Path(path).expanduser().exists()
+        source = f"hub:{path}{f':{config}' if config else ''}" if is_on_the_hub else "its dataset"
         return UsageError(
             f"lm-eval:{self.file.name} cannot be frozen faithfully: {why}",
             where=self._where,
-            cure="score it with the harness itself, or add its dataset with hub:… and a scorer of your own",
+            cure=f"score it with the harness itself, or add {source}: known layouts have a scorer of their own, "
+            "others take --map or --rubric",
         )
 
     # -- prompts -------------------------------------------------------------------------------------------------------
@@ -116,8 +115,8 @@ class _Task:
         until = kwargs.get("until", [separator])
         sampled = bool(kwargs.get("do_sample")) and float(kwargs.get("temperature") or 0) > 0
         if sampled and (kwargs.get("top_p", 1.0) not in (1, 1.0) or kwargs.get("top_k")):
-            raise self._refused("it samples with top_p or top_k")
-        if int(self._settings.get("repeats") or 1) > 1:
+            raise self.refused("it samples with top_p or top_k")
+        if int(self._settings.get("repeats") or 1) > self.scoring.samples:
             self.notes.append("lm-eval draws several outputs an item and takes the first; here one is drawn")
         shots = self._settings.get("num_fewshot")
         return GenerationSpec(
@@ -127,6 +126,8 @@ class _Task:
             temperature=float(kwargs["temperature"]) if sampled else 0.0,
             stop=() if self.is_choice else tuple([until] if isinstance(until, str) else [str(u) for u in until or []]),
             few_shot=int(shots) if isinstance(shots, int) else 0,
+            samples=self.scoring.samples,
+            pass_at=self.scoring.pass_at,
             shot_template=self._template(),
             shot_separator=separator,
             description=self._description(),
@@ -135,17 +136,17 @@ class _Task:
     def _template(self) -> str:
         delimiter, prefix = self.text("target_delimiter", " "), self.text("gen_prefix")
         if "{" in delimiter + prefix:
-            raise self._refused("its delimiters hold braces or templates")
+            raise self.refused("its delimiters hold braces or templates")
         if prefix and delimiter != " ":
-            raise self._refused("it has both a `gen_prefix` and a delimiter of its own")
-        if delimiter.strip(" ") and not (self.is_choice and self._metric_names()[:1] != ["acc_norm"]):
-            raise self._refused("a delimiter that is no blank stands before the answers")
+            raise self.refused("it has both a `gen_prefix` and a delimiter of its own")
+        if delimiter.strip(" ") and not (self.is_choice and not self.scoring.scorer.length_normalised):
+            raise self.refused("a delimiter that is no blank stands before the answers")
         return f"{{prompt}} {prefix} {{answer}}" if prefix else f"{{prompt}}{delimiter}{{answer}}"
 
     def _description(self) -> str:
         description = self._settings.get("description") or ""
         if not isinstance(description, str) or "{{" in description or "{%" in description:
-            raise self._refused("its description differs from item to item")
+            raise self.refused("its description differs from item to item")
         return description
 
     def question(self, doc: Doc, over: Mapping[str, Any] | None = None) -> Question:
@@ -153,31 +154,44 @@ class _Task:
         settings = {**self._settings, **{k: v for k, v in (over or {}).items() if k.startswith("doc_to_")}}
         prompt = self._value(settings.get("doc_to_text"), doc)
         target = self._value(settings.get("doc_to_target"), doc)
-        if not isinstance(prompt, str) or (prompt.isdigit() and settings.get("doc_to_choice")):
-            raise self._refused("its choices stand in the prompt, each with a prompt of its own")
         if settings.get("doc_to_choice") is None:
-            return Question(prompt, self._one_target(target))
+            if not isinstance(prompt, str):
+                raise UnusableRowError("the prompt is no text")
+            if self.scoring.scorer.kind == "code":
+                shown = self._value(settings.get("doc_to_target"), {**doc, "is_fewshot": True})
+                return self._program(prompt, str(target), str(shown), doc)
+            return _with_answers(prompt, _targets(target))
         choices = self._choices(settings["doc_to_choice"], doc)
-        place = int(target) if isinstance(target, str) and target.isdigit() else target
-        if isinstance(place, list):
-            raise self._refused("several of its choices are right")
-        if isinstance(place, int) and not isinstance(place, bool):
-            if not 0 <= place < len(choices):
-                raise UnusableRowError("the answer is none of the choices")
-            place = choices[place]
-        return Question(prompt, str(place), choices if self.is_choice else ())
+        if isinstance(prompt, int) or (isinstance(prompt, str) and prompt.isdigit()):
+            return self._filled(choices, int(prompt), target)
+        if not isinstance(prompt, str):
+            raise UnusableRowError("the prompt is no text")
+        right = tuple(dict.fromkeys(_choice(choices, place) for place in _listed(target)))
+        return replace(_with_answers(prompt, right), choices=choices if self.is_choice else ())
 
-    def _one_target(self, target: object) -> str:
-        if isinstance(target, str) and target[:1] == "[" and target[-1:] == "]":
-            try:
-                target = literal(target)
-            except UnusableRowError:
-                return str(target)
-        if isinstance(target, list):
-            if len(target) != 1:
-                raise self._refused("an item has several right answers")
-            target = target[0]
-        return str(target)
+    def _filled(self, contexts: tuple[str, ...], right: int, target: object) -> Question:
+        """Choices that stand in the prompt, and one target after them: what they have in common stands there once."""
+        if not self.is_choice or self.text("gen_prefix"):
+            raise self.refused("its choices stand in the prompt, each with a prompt of its own")
+        common = os.path.commonprefix(contexts)  # noqa: RUF071 - of texts, letter by letter
+        head = common[: max(common.rfind(" "), common.rfind("\n")) + 1]
+        choices = tuple(context.removeprefix(head) for context in contexts)
+        if not 0 <= right < len(choices):
+            raise UnusableRowError("the answer is none of the choices")
+        return filled(head, choices, f"{self.text('target_delimiter', ' ')}{target}", choices[right])
+
+    def _program(self, prompt: str, target: str, shown: str, doc: Doc) -> Question:
+        """What the task compares with is the tests of a program."""
+        given, entry = doc.get("prompt"), doc.get("entry_point")
+        solution = doc.get("canonical_solution") or doc.get("code")
+        return Question(
+            prompt,
+            solution if isinstance(solution, str) else "",
+            setup=given if self.scoring.continues_prompt and isinstance(given, str) else "",
+            tests=target,
+            entry_point=entry if isinstance(entry, str) else "",
+            shown=shown,
+        )
 
     def _choices(self, setting: object, doc: Doc) -> tuple[str, ...]:
         found = self._value(setting, doc)
@@ -197,77 +211,6 @@ class _Task:
             return doc[setting] if setting in doc else rendered(setting, doc)
         return setting
 
-    # -- scores --------------------------------------------------------------------------------------------------------
-
-    def _metric_names(self) -> list[str]:
-        if self._options.metric:
-            return [self._options.metric]
-        listed = [str(m.get("metric")) for m in self._settings.get("metric_list") or [] if isinstance(m, dict)]
-        listed = listed or (["acc", "acc_norm"] if self.is_choice else ["exact_match"])
-        return sorted(listed, key=lambda name: name != "acc_norm")
-
-    def scorer(self) -> tuple[ScorerSpec, str]:
-        """The scorer and the metric's name."""
-        names = self._metric_names()
-        known = [n for n in names if n in (("acc_norm", "acc") if self.is_choice else ("exact_match",))]
-        if not known:
-            raise self._refused(f"its metric is {', '.join(names)}")
-        if self.is_choice:
-            return ScorerSpec(kind="choice", length_normalised=known[0] == "acc_norm"), known[0]
-        return self._exact_match(self._filtered()), known[0]
-
-    def _exact_match(self, filtered: _Filtered) -> ScorerSpec:
-        listed = [m for m in self._settings.get("metric_list") or [] if isinstance(m, dict)]
-        how: Mapping[str, Any] = next((m for m in listed if m.get("metric") == "exact_match"), {})
-        if how.get("ignore_numbers"):
-            raise self._refused("it compares without digits")
-        if filtered.lowers and not how.get("ignore_case"):
-            raise self._refused("its filter changes the case of outputs and its metric does not")
-        steps = [
-            *(["strip"] if filtered.strips else []),
-            *(["lower"] if how.get("ignore_case") else []),
-            *(["punctuation"] if how.get("ignore_punctuation") else []),
-        ]
-        common = {"normalise": tuple(steps), "ignore": tuple(how.get("regexes_to_ignore") or ())}
-        if not filtered.pattern:
-            return ScorerSpec.model_validate({"kind": "exact", **common})
-        pattern = f"(?-m:{filtered.pattern})" if set("^$") & set(filtered.pattern) else filtered.pattern
-        return ScorerSpec.model_validate({"kind": "regex", "pattern": pattern, "select": filtered.select, **common})
-
-    def _filtered(self) -> _Filtered:
-        """The chosen filter's steps, as far as a scorer of ours does the same."""
-        listed = [f for f in self._settings.get("filter_list") or [] if isinstance(f, dict)]
-        names = [str(f.get("name")) for f in listed]
-        wanted = self._options.filter
-        if wanted is not None and wanted not in names:
-            cure = f"it has: {', '.join(names) or 'none'}"
-            raise UsageError(f"the task has no filter {wanted!r}", where=self._where, cure=cure)
-        if not listed:
-            return _Filtered()
-        chosen = listed[names.index(wanted)] if wanted else listed[0]
-        if wanted is None and len(names) > 1:
-            self.notes.append(f"scored by the filter {names[0]}; the task has {', '.join(names[1:])} too (--filter)")
-        found = _Filtered()
-        for step in chosen.get("filter") or []:
-            found = self._step(found, step)
-        return found
-
-    def _step(self, found: _Filtered, step: Mapping[str, Any]) -> _Filtered:
-        name = step.get("function")
-        if name == "regex" and not found.pattern:
-            group = step.get("group_select", 0)
-            if group not in (0, -1):
-                raise self._refused(f"its filter takes match number {group}")
-            pattern = str(step.get("regex_pattern", r"#### (\-?[0-9\.\,]+)"))
-            return _Filtered(pattern, "first" if group == 0 else "last", found.strips, found.lowers)
-        if name == "remove_whitespace":
-            return _Filtered(found.pattern, found.select, True, found.lowers)
-        if name == "lowercase":
-            return _Filtered(found.pattern, found.select, found.strips, True)
-        if name == "take_first":
-            return found
-        raise self._refused(f"its filter has a step `{name}`")
-
     # -- rows ----------------------------------------------------------------------------------------------------------
 
     def part(self, open_table: OpenTable, split: str) -> Part:
@@ -279,7 +222,7 @@ class _Task:
             read = read_part(table, self.question)
             return Part(split, read.questions, read.left_out, read.rows, read.digest)
         if not isinstance(process, Function):
-            raise self._refused("its `process_docs` is no function")
+            raise self.refused("its `process_docs` is no function")
         docs = self._processed(process, [row for _, row in table.rows()])
         questions, left_out = self._questions(docs)
         return Part(split, questions, left_out, len(docs), table.digest())
@@ -314,10 +257,10 @@ class _Task:
         if path in _FILE_KINDS:
             chosen = files.get(split) if isinstance(files, dict) else files
             if not isinstance(chosen, str):
-                raise self._refused(f"its data files name none for {split}, or several")
+                raise self.refused(f"its data files name none for {split}, or several")
             return (chosen, None) if "://" in chosen else (str(self._file(chosen)), None)
         if not path:
-            raise self._refused("it names no dataset")
+            raise self.refused("it names no dataset")
         local = Path(path).expanduser()
         if local.exists():
             return str(local), split
@@ -333,7 +276,7 @@ class _Task:
         """The worked examples that the task names; None where they come from its training rows."""
         samples = self._fewshot.get("samples")
         if isinstance(samples, Function):
-            samples = callable_of(samples, allowed=self._options.allow_code)()
+            samples = self._own_examples(samples)
         if isinstance(samples, list):
             return tuple(self.question(doc, self._fewshot) for doc in samples if isinstance(doc, dict))
         split = self._fewshot.get("split") or self._settings.get("fewshot_split")
@@ -341,3 +284,55 @@ class _Task:
             return None
         known = next((part for part in parts if part.name == split), None)
         return (known or self.part(open_table, split)).questions
+
+    def _own_examples(self, function: Function) -> list[Doc] | None:
+        """The worked examples that a function holds. Some modules fetch metrics when they are loaded; then none."""
+        try:
+            return list(callable_of(function, allowed=self._options.allow_code)())
+        except DataError as error:
+            if self.scoring.scorer.kind != "code":
+                raise
+            self.notes.append(f"the task's own worked examples could not be had ({error.what}); others are shown")
+            return None
+
+
+def _plain(value: object) -> object:
+    """A setting as JSON has it; functions by their names."""
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def _with_answers(prompt: str, answers: tuple[str, ...]) -> Question:
+    return Question(prompt, answers[0], answers=answers if len(answers) > 1 else ())
+
+
+def _targets(target: object) -> tuple[str, ...]:
+    """The right answers, once each."""
+    return tuple(dict.fromkeys(str(each) for each in _listed(target)))
+
+
+def _listed(target: object) -> list[object]:
+    """A target as a list: one where the task gives one, also where a template writes it out. Never empty."""
+    if isinstance(target, str) and target[:1] == "[" and target[-1:] == "]":
+        try:
+            target = literal(target)
+        except UnusableRowError:
+            return [target]
+    if not isinstance(target, list):
+        return [target]
+    if not target:
+        raise UnusableRowError("there is no answer")
+    return target
+
+
+def _choice(choices: tuple[str, ...], place: object) -> str:
+    if isinstance(place, str) and place.isdigit():
+        place = int(place)
+    if isinstance(place, int) and not isinstance(place, bool):
+        if not 0 <= place < len(choices):
+            raise UnusableRowError("the answer is none of the choices")
+        return choices[place]
+    return str(place)

@@ -21,6 +21,7 @@ class AddOptions:
     most_test: int | None = None
     few_shot: int | None = None
     samples: int = 1  # k of avg@k
+    pass_at: int | None = None  # score by pass@k, estimated from the samples, and not by their mean
     temperature: float | None = None  # with samples: 0.7 where nobody says otherwise
     max_new_tokens: int | None = None
     chat: bool = False

@@ -52,9 +52,9 @@ def checked(question: Question, *, keyless: bool = False) -> Question:
     """The question. Raises UnusableRowError where it is none."""
     if not question.prompt.strip():
         raise UnusableRowError("the prompt is empty")
-    if not (keyless or question.answer or question.tests or question.rubric):
+    if not (keyless or question.answer or question.tests or question.cases or question.rubric):
         raise UnusableRowError("there is no answer")
-    if question.choices and question.answer not in question.choices:
+    if question.choices and not {question.answer, *question.answers} <= set(question.choices):
         raise UnusableRowError("the answer is none of the choices")
     if question.choices and (len(question.choices) < 2 or not all(choice.strip() for choice in question.choices)):
         raise UnusableRowError("a choice is empty, or there is one only")
@@ -72,11 +72,31 @@ def text(row: Row, *names: str) -> str:
     raise UnusableRowError(f"`{names[0]}` holds no text")
 
 
+def accepted(*values: JsonValue) -> tuple[str, ...]:
+    """Every text or number of these values and lists, once each, in their order; empty ones are none."""
+    listed = [each for value in values for each in (value if isinstance(value, list) else [value])]
+    said = [str(each).strip() for each in listed if isinstance(each, str | int | float) and not isinstance(each, bool)]
+    return tuple(dict.fromkeys(each for each in said if each))
+
+
+def several(prompt: str, answers: tuple[str, ...], name: str = "") -> Question:
+    """A question with every answer that is right; the first is shown. Raises UnusableRowError where there is none."""
+    if not answers:
+        raise UnusableRowError("there is no answer")
+    return Question(prompt, answers[0], answers=answers if len(answers) > 1 else (), name=name)
+
+
 def texts(value: JsonValue, name: str) -> tuple[str, ...]:
     """A list of texts. Raises UnusableRowError."""
     if not isinstance(value, list) or not all(isinstance(each, str | int | float) for each in value):
         raise UnusableRowError(f"`{name}` holds no list of texts")
     return tuple(each if isinstance(each, str) else str(each) for each in value)
+
+
+def name_in(row: Row, column: str) -> str:
+    """The row's own id; empty where there is none."""
+    value = row.get(column)
+    return str(value) if isinstance(value, str | int) else ""
 
 
 def whole(value: JsonValue, name: str) -> int:

@@ -11,7 +11,8 @@ from labwright.contracts.specs import GenerationSpec, MetricSpec, ScorerSpec
 from labwright.data.sources import Table
 from labwright.referee.known import generic
 from labwright.referee.known.draft import Draft, Part
-from labwright.referee.known.layouts import Layout, layout_of
+from labwright.referee.known.layout import Layout
+from labwright.referee.known.layouts import layout_of
 from labwright.referee.known.options import AddOptions, OpenTable
 from labwright.referee.known.reading import ReadRow, read_part
 
@@ -43,11 +44,11 @@ def draft_of(source: str, open_table: OpenTable, options: AddOptions) -> Draft:
         parts=others,
         scorer=scorer,
         generation=generation,
-        metric=MetricSpec(name="score") if scorer.kind == "rubric" else MetricSpec(),
+        metric=_metric(layout, scorer),
         examples=shown,
         revision=first.revision,
         licence=first.licence,
-        notes=first.remarks,
+        notes=(*(layout.notes if layout else ()), *first.remarks),
     )
 
 
@@ -67,6 +68,12 @@ def _by_columns(table: Table, columns: Sequence[str], options: AddOptions) -> Re
 
 def _splits(table: Table) -> list[SplitSize]:
     return [split for split in table.splits if split.name not in _NEVER]
+
+
+def _metric(layout: Layout | None, scorer: ScorerSpec) -> MetricSpec:
+    if scorer.kind == "rubric":
+        return MetricSpec(name="score")
+    return MetricSpec(name=layout.metric) if layout else MetricSpec()
 
 
 def _scoring(

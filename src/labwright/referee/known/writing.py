@@ -95,6 +95,9 @@ def _items(part: str, questions: Sequence[Question]) -> list[Item]:
                 question.tests,
                 question.entry_point,
                 question.rubric,
+                question.answers,
+                question.blank,
+                question.cases,
             )
         )
     return items
