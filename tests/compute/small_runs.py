@@ -24,7 +24,7 @@ def order(
     hidden: tuple[Path, ...] = (),
     memory_bytes: int = 4 * GIB,
     gpus: int = 0,
-    seconds: float = 60.0,
+    seconds: float = 600.0,
     environment: Mapping[str, str] | None = None,
 ) -> RunOrder:
     directory.mkdir(parents=True, exist_ok=True)
@@ -59,7 +59,7 @@ def run(backend: ProcessBackend, what: RunOrder) -> tuple[RunStatus, list[str]]:
     return ended(backend, handle), log_of(backend, handle)
 
 
-def wait_for(condition: Callable[[], bool], *, at_most_s: float = 30.0) -> None:
+def wait_for(condition: Callable[[], bool], *, at_most_s: float = 120.0) -> None:
     until = time.monotonic() + at_most_s
     while not condition():
         assert time.monotonic() < until, "it never happened"

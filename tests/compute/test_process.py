@@ -22,15 +22,21 @@ from labwright.contracts.research import RunState
 both = pytest.mark.parametrize("sandbox", [SANDBOX, OPEN], ids=["sandboxed", "open"])
 confined = pytest.mark.skipif(SANDBOX.boundary != "enforced", reason=SANDBOX.why)
 
-SLEEP = "import time; print('up', flush=True); time.sleep(60)"
+SLEEP = "import time; print('up', flush=True); time.sleep(600)"
+UNTIL_TOLD = """
+import os, time
+print('up', flush=True)
+while not os.path.exists('go'):
+    time.sleep(0.02)
+"""
 DAEMON = """
 import os, time
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
-        time.sleep(60)
+        time.sleep(600)
     os._exit(0)
-time.sleep(0.2)
+os.wait()
 """
 
 
@@ -58,7 +64,7 @@ def is_up(directory: Path) -> bool:
 
 @both
 def test_a_run_outlives_the_process_that_submitted_it(tmp_path: Path, sandbox: Sandbox) -> None:
-    what = order(tmp_path / "run", "import time; time.sleep(1); print('done')")
+    what = order(tmp_path / "run", UNTIL_TOLD + "print('done')")
     script = f"""
 import os, signal, sys
 from pathlib import Path
@@ -76,8 +82,9 @@ os.kill(os.getpid(), signal.SIGKILL)
     handle = backend.reattach("run", what.directory)
     assert handle is not None
     assert not backend.poll(handle).state.is_final
+    (what.directory / "go").touch()
     assert ended(backend, handle).state is RunState.SUCCEEDED
-    assert log_of(backend, handle) == ["done"]
+    assert log_of(backend, handle) == ["up", "done"]
 
 
 def test_the_queue_respects_slots_and_order_across_backends(tmp_path: Path) -> None:
@@ -130,10 +137,14 @@ def test_a_queued_run_can_be_cancelled_and_never_starts(tmp_path: Path) -> None:
 
 def test_gpu_runs_get_their_own_gpu_and_wait_for_it(tmp_path: Path) -> None:
     backend = ProcessBackend(tmp_path, OPEN, gpus=(4, 5))
-    recipe = "import os, time; print(os.environ['CUDA_VISIBLE_DEVICES']); time.sleep(0.5)"
-    handles = [backend.submit(order(tmp_path / f"run{n}", recipe, gpus=gpus)) for n, gpus in enumerate([1, 1, 2])]
+    recipe = "import os; print(os.environ['CUDA_VISIBLE_DEVICES'], flush=True)" + UNTIL_TOLD
+    folders = [tmp_path / f"run{n}" for n in range(3)]
+    handles = [backend.submit(order(f, recipe, gpus=gpus)) for f, gpus in zip(folders, [1, 1, 2], strict=True)]
+    wait_for(lambda: is_up(folders[0]) and is_up(folders[1]))
+    for folder in folders:
+        (folder / "go").touch()
     statuses = [ended(backend, handle) for handle in handles]
-    assert [log_of(backend, handle) for handle in handles] == [["4"], ["5"], ["4,5"]]
+    assert [log_of(backend, handle) for handle in handles] == [["4", "up"], ["5", "up"], ["4,5", "up"]]
     last = statuses[2].started_at
     assert last is not None
     assert all(status.ended_at is not None and status.ended_at <= last for status in statuses[:2])
@@ -146,7 +157,7 @@ def test_a_run_that_wants_more_gpus_than_there_are_is_refused(tmp_path: Path) ->
 
 @both
 def test_a_run_that_uses_too_much_memory_is_ended(tmp_path: Path, sandbox: Sandbox) -> None:
-    recipe = "import time; held = [bytearray(20_000_000) for _ in range(15)]; time.sleep(60)"
+    recipe = "import time; held = [bytearray(20_000_000) for _ in range(15)]; time.sleep(600)"
     status, _ = run(ProcessBackend(tmp_path, sandbox), order(tmp_path / "run", recipe, memory_bytes=150_000_000))
     assert (status.state, status.reason) == (RunState.FAILED, "memory")
     assert status.peak_memory_bytes is not None
@@ -156,7 +167,7 @@ def test_a_run_that_uses_too_much_memory_is_ended(tmp_path: Path, sandbox: Sandb
 
 @confined
 def test_files_in_the_sandboxed_tmp_count_as_memory(tmp_path: Path) -> None:
-    recipe = "import time; open('/tmp/big', 'wb').write(bytes(120_000_000)); time.sleep(60)"
+    recipe = "import time; open('/tmp/big', 'wb').write(bytes(120_000_000)); time.sleep(600)"
     status, _ = run(ProcessBackend(tmp_path, SANDBOX), order(tmp_path / "run", recipe, memory_bytes=100_000_000))
     assert status.reason == "memory"
 
@@ -182,17 +193,17 @@ def save(*_):
     open("saved", "w").close()
     sys.exit(0)
 signal.signal(signal.SIGTERM, save)
-time.sleep(60)
+time.sleep(600)
 """
     backend = ProcessBackend(tmp_path, sandbox, grace_s=0.2)
-    status, _ = run(backend, order(tmp_path / "run", recipe, seconds=0.5))
+    status, _ = run(backend, order(tmp_path / "run", recipe, seconds=3))  # Python must be up by then
     assert (status.state, status.reason, status.exit_code) == (RunState.FAILED, "deadline", 0)
     assert (tmp_path / "run" / "saved").exists()
 
 
 @both
 def test_a_run_that_ignores_sigterm_is_killed(tmp_path: Path, sandbox: Sandbox) -> None:
-    recipe = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+    recipe = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
     backend = ProcessBackend(tmp_path, sandbox, term_s=0.3)
     handle = backend.submit(order(tmp_path / "run", recipe))
     wait_for(lambda: is_up(tmp_path / "run"))
@@ -231,7 +242,7 @@ if os.fork() == 0:
 @both
 def test_a_killed_supervisor_means_lost_and_nothing_is_left(tmp_path: Path, sandbox: Sandbox) -> None:
     backend = ProcessBackend(tmp_path, sandbox)
-    handle = backend.submit(order(tmp_path / "run", DAEMON + "print('up', flush=True); time.sleep(60)"))
+    handle = backend.submit(order(tmp_path / "run", DAEMON + "print('up', flush=True); time.sleep(600)"))
     wait_for(lambda: is_up(tmp_path / "run"))
     os.kill(supervisor_pid(tmp_path / "run"), signal.SIGKILL)
     wait_for(lambda: is_gone(supervisor_pid(tmp_path / "run")))
@@ -256,7 +267,7 @@ def test_a_killed_run_starts_again_with_its_checkpoints_and_its_log(tmp_path: Pa
 import os, time
 if os.path.exists("checkpoints/1"):
     print("went on"); raise SystemExit
-os.makedirs("checkpoints/1"); print("up", flush=True); time.sleep(60)
+os.makedirs("checkpoints/1"); print("up", flush=True); time.sleep(600)
 """
     backend = ProcessBackend(tmp_path, OPEN)
     what = order(tmp_path / "run", recipe)

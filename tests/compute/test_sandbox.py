@@ -19,7 +19,7 @@ confined = pytest.mark.skipif(SANDBOX.boundary != "enforced", reason=SANDBOX.why
 def inside(script: str, mounts: Mounts, cwd: Path, *args: str) -> object:
     """What the script prints as JSON, run in the sandbox."""
     line = SANDBOX.command([sys.executable, "-c", script, *args], mounts=mounts, cwd=cwd)
-    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=30)
+    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

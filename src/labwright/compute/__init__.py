@@ -5,9 +5,10 @@ The folder exists so that nobody else has to know how a command is started, queu
 """
 
 from labwright.compute.environment import scrubbed
+from labwright.compute.fences import fence
 from labwright.compute.instant import InstantBackend
 from labwright.compute.layout import read_log
 from labwright.compute.process import ProcessBackend
 from labwright.compute.sandbox import Mounts, Sandbox
 
-__all__ = ["InstantBackend", "Mounts", "ProcessBackend", "Sandbox", "read_log", "scrubbed"]
+__all__ = ["InstantBackend", "Mounts", "ProcessBackend", "Sandbox", "fence", "read_log", "scrubbed"]

@@ -19,7 +19,7 @@ from pathlib import Path
 from labwright.compute.environment import home_in, scrubbed
 from labwright.compute.layout import INPUTS, Recorded, lay_out, not_written, read_log, read_status, real_input
 from labwright.compute.sandbox import Mounts, Sandbox
-from labwright.compute.supervision import processes
+from labwright.compute.supervision import cgroups, processes
 from labwright.compute.supervision.records import (
     CANCEL,
     DECOYS,
@@ -193,6 +193,8 @@ class ProcessBackend:
             command=command,
             environment=self._environment(order, directory),
             memory_bytes=order.resources.memory_bytes,
+            tasks=order.resources.tasks,
+            cgroups=self._sandbox.cgroups == "auto",
             deadline=order.deadline,
             grace_s=self._grace_s,
             term_s=self._term_s,
@@ -258,6 +260,8 @@ def _settled(directory: Path) -> Recorded | None:
     if recorded is not None or record is None:
         return recorded
     remains = processes.end_remains(directory)
+    folders = record.get("cgroups")
+    cgroups.remove(Path(folder) for folder in (folders if isinstance(folders, list) else ()))
     last_words = (directory / FOLDER / ERRORS).read_text(errors="replace").strip().splitlines()[-1:]
     say(directory / FOLDER, ": ".join(["the run is lost: its supervisor is gone", *last_words]))
     order = Order.read(directory / FOLDER / ORDER)

@@ -1,4 +1,4 @@
-"""Short programs of other people: in the sandbox, with ceilings on time, memory and what they write.
+"""Short programs of other people: in the sandbox, with ceilings on time, memory, processes and what they write.
 
 A run of a recipe has a supervisor and a directory that outlives it; this is for scripts that answer at once, such as a
 generator or a verifier of a synthesis spec. Where the sandbox does not hold they run all the same, under the same
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from labwright.compute.environment import home_in, scrubbed
+from labwright.compute.fences import Fenced, fence
 from labwright.compute.sandbox import Mounts, Sandbox
 from labwright.contracts.data import ProgramEnd, ProgramLimits
 from labwright.contracts.errors import BackendError
@@ -57,10 +58,15 @@ class SandboxedPrograms:
         }
         argv = [sys.executable, "-c", _START, json.dumps(ceilings), script, *args]
         line = self._sandbox.command(argv, mounts=Mounts(writable=(folder,)), cwd=folder, gpus=False)
+        most, mode = limits.memory_bytes, self._sandbox.cgroups
+        with fence(line, tasks=limits.tasks, memory_bytes=most, mode=mode) as fenced:
+            return self._run(fenced, folder, script, limits.timeout_s)
+
+    def _run(self, fenced: Fenced, folder: Path, script: str, timeout_s: float) -> ProgramEnd:
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
             try:
                 process = subprocess.Popen(
-                    line,
+                    fenced.argv,
                     cwd=folder,
                     env=self._environment,
                     stdin=subprocess.DEVNULL,
@@ -70,8 +76,9 @@ class SandboxedPrograms:
                 )
             except OSError as error:
                 raise BackendError(f"the program could not be started: {error}", where=script) from error
-            code = _ended(process, limits.timeout_s)
-            return ProgramEnd(code, _last(out), _last(errors))
+            code = _ended(process, timeout_s)
+            complaint = fenced.complaint()
+            return ProgramEnd(code, _last(out), _last(errors) + (f"{complaint}\n" if complaint else ""))
 
 
 def _ended(process: subprocess.Popen[bytes], timeout_s: float) -> int | None:

@@ -71,10 +71,14 @@ class Mounts:
 
 
 class Sandbox:
-    """Wraps commands in bubblewrap where a probe has shown that it holds; `off` never does."""
+    """Wraps commands in bubblewrap where a probe has shown that it holds; `off` never does.
 
-    def __init__(self, mode: Literal["auto", "off"] = "auto") -> None:
+    `cgroups` says whether whoever starts a command may have the kernel count it, where this machine allows that.
+    """
+
+    def __init__(self, mode: Literal["auto", "off"] = "auto", cgroups: Literal["auto", "off"] = "auto") -> None:
         self._mode = mode
+        self.cgroups = cgroups
 
     @property
     def boundary(self) -> Boundary:

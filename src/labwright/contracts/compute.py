@@ -10,17 +10,29 @@ from typing import Literal, Protocol
 from labwright.contracts.research import Boundary, RunState
 
 EndReason = Literal[
-    "", "finished", "error", "deadline", "memory", "cancelled", "alert", "unwanted", "killed", "lost", "disk"
+    "",
+    "finished",
+    "error",
+    "deadline",
+    "memory",
+    "processes",
+    "cancelled",
+    "alert",
+    "unwanted",
+    "killed",
+    "lost",
+    "disk",
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What a run needs. Memory is a ceiling that the backend enforces."""
+    """What a run needs. Memory and tasks are ceilings that the backend enforces."""
 
     memory_bytes: int
     cpus: int = 1
     gpus: int = 0
+    tasks: int = 4096  # processes and threads at a time
 
 
 @dataclass(frozen=True, slots=True)

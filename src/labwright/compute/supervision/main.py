@@ -18,7 +18,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from . import processes
+from . import cgroups, processes
 from .decoys import Watch
 from .processes import Process
 from .records import CANCEL, SUPERVISOR, Order, open_log, publish, say, write_json
@@ -32,6 +32,7 @@ _ON_ITS_OWN_S = 0.5  # what a child process gets to end by itself after the comm
 _GIVE_UP_S = 30.0
 _FULL_BYTES = 1 << 20  # a disk with less room than this is called full
 _FROM_OUTSIDE = {128 + number for number in (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM)}
+_FAILURES = ("deadline", "memory", "processes", "killed")
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -49,6 +50,7 @@ class Supervision:
         self._left: dict[int, str] = {}
         self._main: Process | None = None  # the recipe itself
         self._told_to_stop = False
+        self._group = cgroups.Group()
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -65,6 +67,10 @@ class Supervision:
         if slots is not None:
             code = self._execute(slots, watch)
         state, reason = self._verdict(code)
+        refused = self._group.refused()
+        cgroups.remove(self._group.folders)
+        if refused and reason != "processes":
+            say(self._folder, f"{refused} times the run was refused a process or thread beyond {self._order.tasks}")
         if reason not in ("finished", "error"):
             say(self._folder, f"the run ended: {self._explain(reason)}")
         for name in self._left.values():
@@ -103,6 +109,9 @@ class Supervision:
         environment = dict(self._order.environment)
         if self._order.gpus:
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(slot.removeprefix("gpu-") for slot in slots)
+        if self._order.cgroups:
+            label, memory_bytes = f"run-{self._order.attempt}", self._order.memory_bytes
+            self._group = cgroups.make(label, tasks=self._order.tasks, memory_bytes=memory_bytes)
         self._started_at = time.time()
         try:
             log = open_log(Path(self._order.directory))
@@ -114,19 +123,22 @@ class Supervision:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=_before_the_command,
+                preexec_fn=lambda: _before_the_command(self._group),
             )
             os.close(log)
         except OSError as error:
             say(self._folder, f"the command could not be started: {error}")
             return 127
-        running = {**self._me, "state": "running", "started_at": self._started_at}
+        groups = [str(folder) for folder in self._group.folders]
+        running = {**self._me, "state": "running", "started_at": self._started_at, "cgroups": groups}
         with contextlib.suppress(OSError):  # a full disk; the run goes on, and is shown as queued
             write_json(self._folder / SUPERVISOR, running)
         self._follow(child, watch)
         code = child.wait()
         largest_bytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024  # between two looks, one process
         self._peak_bytes = max(self._peak_bytes, largest_bytes)
+        if self._group.ran_out_of_memory():
+            self._peak_bytes = max(self._peak_bytes, self._group.most_bytes())
         return 128 - code if code < 0 else code
 
     # -- while it runs -------------------------------------------------------------------------------------------------
@@ -140,8 +152,8 @@ class Supervision:
         while True:
             if self._sandboxed and self._main is None:
                 descriptor = self._find_recipe(child.pid, descriptor)
-            looking = self._sandboxed and self._main is None
-            ready, _, _ = select.select([descriptor, *events], [], [], 0.01 if looking else _LOOK_S)
+            hurries = (self._sandboxed and self._main is None) or self._reason == "processes"
+            ready, _, _ = select.select([descriptor, *events], [], [], 0.01 if hurries else _LOOK_S)
             if watch.descriptor in ready:
                 watch.touched()
             tree = processes.descendants(os.getpid())
@@ -178,9 +190,10 @@ class Supervision:
                 temporary = os.statvfs(f"/proc/{self._main.pid}/root/tmp")
                 used += (temporary.f_blocks - temporary.f_bfree) * temporary.f_frsize
         self._peak_bytes = max(self._peak_bytes, used)
-        if used > ceiling and not self._reason:
-            self._reason = "memory"
-            self._kill_at = 0.0
+        if not self._reason and (used > ceiling or self._group.ran_out_of_memory()):
+            self._reason, self._kill_at = "memory", 0.0
+        if not self._reason and sum(process.tasks for process in tree) > self._order.tasks:
+            self._reason, self._kill_at = "processes", 0.0
 
     def _end_if_asked(self, tree: list[Process]) -> None:
         """SIGTERM to the recipe when there is a reason, SIGKILL to everything when its time is up."""
@@ -239,9 +252,13 @@ class Supervision:
     def _verdict(self, code: int | None) -> tuple[str, str]:
         """State and reason."""
         if self._reason:
-            return ("failed" if self._reason in ("deadline", "memory", "killed") else "cancelled"), self._reason
+            return ("failed" if self._reason in _FAILURES else "cancelled"), self._reason
         if code == 0:
             return "succeeded", "finished"
+        if self._group.ran_out_of_memory():
+            return "failed", "memory"
+        if self._group.refused():
+            return "failed", "processes"
         if code in _FROM_OUTSIDE:
             return "failed", "killed"
         disk = os.statvfs(self._order.directory)
@@ -250,6 +267,7 @@ class Supervision:
     def _explain(self, reason: str) -> str:
         explained = {
             "memory": f"it used more than its {self._order.memory_bytes / 1e9:.2f} GB of memory",
+            "processes": f"it wanted more than {self._order.tasks} processes and threads at a time",
             "deadline": "its deadline has passed",
             "killed": "a signal from outside killed it",
             "disk": "the disk is full",
@@ -265,8 +283,9 @@ def _reap(command: int) -> None:
                 os.waitpid(int(entry), os.WNOHANG)
 
 
-def _before_the_command() -> None:
-    """In the child: die with the supervisor, and be the one that the kernel picks when memory runs out."""
+def _before_the_command(group: cgroups.Group) -> None:
+    """In the child: die with the supervisor, be counted, and be the one that the kernel picks when memory runs out."""
+    group.enter()
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     with contextlib.suppress(OSError):

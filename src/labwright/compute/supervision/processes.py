@@ -23,6 +23,7 @@ class Process:
     name: str
     started: int
     resident_bytes: int
+    tasks: int  # its threads; a process without more has one
 
     def __str__(self) -> str:
         return f"{self.name} (pid {self.pid})"
@@ -38,7 +39,7 @@ def look(pid: int) -> Process | None:
     state, *numbers = rest.split()
     if state in "ZX":
         return None
-    return Process(pid, int(numbers[0]), name, int(numbers[18]), int(numbers[20]) * _PAGE)
+    return Process(pid, int(numbers[0]), name, int(numbers[18]), int(numbers[20]) * _PAGE, int(numbers[16]))
 
 
 def everything() -> dict[int, Process]:

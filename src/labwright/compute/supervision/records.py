@@ -47,11 +47,13 @@ class Order:
     gpus: bool  # the slots are GPUs, and their numbers go to CUDA_VISIBLE_DEVICES
     boundary: str
     decoys: dict[str, str]  # stand-in -> the hidden path it stands for
+    tasks: int = 4096  # processes and threads at a time
+    cgroups: bool = False  # whether the kernel may be asked to keep memory and tasks; they are watched in any case
 
     @classmethod
     def read(cls, path: Path) -> Order:
         loaded = json.loads(path.read_text())
-        return cls(**{field.name: loaded[field.name] for field in fields(cls)})
+        return cls(**{field.name: loaded[field.name] for field in fields(cls) if field.name in loaded})
 
     def write(self, path: Path) -> None:
         write_json(path, asdict(self))
