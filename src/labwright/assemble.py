@@ -103,6 +103,7 @@ class Lab:
             sandbox=self.settings.sandbox,
             worker=str(self.settings.generation_worker or usual_worker(gpus=bool(process.gpus))),
             environment=self._environment(),
+            ledger_environment=self.settings.database_environment,
             judge_model=judge or "",
             judge=(sys.executable, "-m", "labwright.agent.judging") if judge else (),
             judge_environment=self.settings.process_environment if judge else {},
@@ -121,7 +122,7 @@ def open_lab(settings: Settings | None = None) -> Lab:
         StorageError: the home or the ledger cannot be opened.
     """
     settings = settings or read_settings()
-    return Lab(settings, Ledger.open(settings.database_url), Sandbox(settings.sandbox))
+    return Lab(settings, Ledger.open(settings.database_url), Sandbox(settings.sandbox, settings.cgroups))
 
 
 def _new_directory(studies: Path, name: str, taken: Collection[str]) -> Path:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import JsonValue
 
@@ -21,19 +21,20 @@ from labwright.assemble_reading import ReadingRoom
 from labwright.compute.environment import scrubbed
 from labwright.compute.sandbox import Mounts
 from labwright.contracts.data import AuditReport, Inspection, Purpose
-from labwright.contracts.errors import DataError, UsageError
-from labwright.contracts.generation import Generator
+from labwright.contracts.errors import UsageError
+from labwright.contracts.specs import SourceSpec
 from labwright.data import commands, finding, inspection
-from labwright.data.ancestry import Ancestry, follow
+from labwright.data.ancestry import Ancestry, canonical, follow, shared
+from labwright.data.audit.ancestors import Ancestors
 from labwright.data.audit.engine import OpenBenchmark, Request, SealedBenchmark, Source, Tokens
 from labwright.data.audit.full import audit_table
 from labwright.data.audit.safety import masked
+from labwright.data.conversion import Conversion, convert_source
 from labwright.data.duplicates.hidden import HiddenStates
-from labwright.data.layouts import Layout, Target, Written, convert, recognise, write_converted
-from labwright.data.lineage import drawn, lineage, source_of
-from labwright.data.overlap import BenchItem, BenchmarkIndex
+from labwright.data.layouts import Target
+from labwright.data.lineage import declared, drawn, lineage, source_of
+from labwright.data.overlap import BenchmarkIndex
 from labwright.data.sources import Table
-from labwright.data.sources.hub import HubName, repository
 from labwright.data.transforms import Plan, Rules
 from labwright.data.versions import register
 from labwright.data.workbench import Made, Workbench
@@ -41,12 +42,13 @@ from labwright.models import resolve
 from labwright.models.base import OnProgress
 from labwright.referee import usual_worker
 from labwright.referee.client import RefereeClient
+from labwright.referee.contamination import bench_items
 from labwright.referee.generation import GenerationWorker
-from labwright.referee.known.writing import PROVENANCE
 from labwright.referee.pack import read_pack
 from labwright.referee.protocol import Gate, Seal
 
-_FOR_LAYOUT = 200  # rows that a layout is recognised from
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 def workbench(lab: Lab, room: ReadingRoom) -> Workbench:
@@ -55,7 +57,7 @@ def workbench(lab: Lab, room: ReadingRoom) -> Workbench:
 
 
 @contextmanager
-def generator(lab: Lab, model: str, progress: OnProgress | None = None) -> Iterator[tuple[Generator, str]]:
+def generator(lab: Lab, model: str, progress: OnProgress | None = None) -> Iterator[tuple[GenerationWorker, str]]:
     """A model that answers, in a sandboxed process of its own, and the hash that names it.
 
     Raises:
@@ -75,10 +77,31 @@ def generator(lab: Lab, model: str, progress: OnProgress | None = None) -> Itera
 
 def tokens_of(lab: Lab, model: str) -> Tokens:
     """Counts tokens as a model's own tokenizer does. Raises ModelError."""
+    return _counting(_tokenizer(lab, model))
+
+
+def as_read_by(lab: Lab, model: str, max_length: int | None) -> Request:
+    """An audit's request with what a model's own tokenizer adds: counts of tokens, and its chat template.
+
+    Raises ModelError.
+    """
+    tokenizer = _tokenizer(lab, model)
+    template = tokenizer.chat_template
+    return Request(
+        tokens=_counting(tokenizer),
+        max_length=max_length,
+        chat_template=template if isinstance(template, str) else None,
+    )
+
+
+def _tokenizer(lab: Lab, model: str) -> PreTrainedTokenizerBase:
     from transformers import AutoTokenizer  # noqa: PLC0415 - heavy, and only where a model is named
 
     path = resolve(model, lab.home, Path.cwd(), asked_as="--model").path
-    tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
+    return cast("PreTrainedTokenizerBase", AutoTokenizer.from_pretrained(path, local_files_only=True))
+
+
+def _counting(tokenizer: PreTrainedTokenizerBase) -> Tokens:
     return lambda texts: [len(ids) for ids in tokenizer(texts, add_special_tokens=True)["input_ids"]]
 
 
@@ -101,7 +124,7 @@ def benchmark(lab: Lab, directory: Path) -> Iterator[tuple[OpenBenchmark, Sealed
         cure = "give a directory with a benchmark.yaml; `labwright benchmark add` makes one of a known benchmark"
         raise UsageError("this is no benchmark", where=str(directory), cure=cure)
     pack = read_pack(directory)
-    shown = BenchmarkIndex.build([BenchItem(i.id, i.prompt, i.answer) for i in (*pack.dev, *pack.shots)])
+    shown = BenchmarkIndex.build(bench_items((*pack.dev, *pack.shots)))
     referee = lab.referee()
     try:
         sealed = referee.seal(Seal(None, str(directory.resolve())))
@@ -111,13 +134,28 @@ def benchmark(lab: Lab, directory: Path) -> Iterator[tuple[OpenBenchmark, Sealed
         referee.close()
 
 
-def ancestry(bench: Workbench, room: ReadingRoom, src: str, benchmarks: Sequence[Path]) -> Ancestry | None:
-    """Whether data comes, by what it declares, from what these benchmarks were made of; None where they do not say."""
-    own: list[str] = []
-    for directory in benchmarks:
-        with suppress(OSError, ValueError, KeyError):
-            own.append(str(json.loads((directory / PROVENANCE).read_text(encoding="utf-8"))["source"]))
-    return follow(src, _Declared(bench, room), own) if own else None
+def ancestry(
+    bench: Workbench,
+    room: ReadingRoom,
+    src: str,
+    benchmarks: Sequence[Path],
+    against: Sequence[OpenBenchmark | SealedBenchmark],
+    table: Table,
+) -> Ancestry | None:
+    """What following the data's declared sources shows of these benchmarks; None where there are none.
+
+    A source that is what a benchmark was made of taints by its name, where the pack says so; any other by its rows.
+    Where both say which splits, and these differ, the name says nothing.
+    """
+    if not benchmarks:
+        return None
+    theirs = [source for directory in benchmarks for source in read_pack(directory).spec.sources]
+    version = bench.known(src)
+    ours = declared(version) if version is not None else (SourceSpec(name=table.origin, splits=(table.split,)),)
+    apart = {canonical(s.name) for s in theirs if any(canonical(s.name) == canonical(o.name) for o in ours)}
+    apart -= {canonical(s.name) for s in theirs if shared(ours, [s])}
+    own = [source.name for source in theirs if canonical(source.name) not in apart]
+    return follow(src, Ancestors(bench, room.hub_access, src, against), own)
 
 
 def declared_sources(bench: Workbench, src: str) -> tuple[Source, ...]:
@@ -128,35 +166,6 @@ def declared_sources(bench: Workbench, src: str) -> tuple[Source, ...]:
     roots = (node.step for node in lineage(version).walk() if not node.parents)
     licences = ((source_of(step), step.params.get("licence")) for step in roots)
     return tuple(Source(name, licence if isinstance(licence, str) else None) for name, licence in licences if name)
-
-
-class _Declared:
-    """What datasets say of themselves: versions by their lineage, datasets on the Hub by their cards."""
-
-    def __init__(self, bench: Workbench, room: ReadingRoom) -> None:
-        self._bench = bench
-        self._room = room
-
-    def sources(self, name: str) -> Collection[str] | None:
-        """A file says nothing and has no source of its own; None where a dataset's card says nothing."""
-        is_file = not name.startswith("hub:") and Path(name).expanduser().exists()
-        version = self._bench.known(name) if is_file else self._bench.find(name)
-        if version is not None:
-            return {source_of(node.step) for node in lineage(version).walk() if not node.parents} - {name}
-        if is_file:
-            return ()
-        place = HubName.parse(name)
-        if place is None:
-            return None
-        card = repository(place, self._room.hub_access)
-        said = card.card.get("source_datasets")
-        listed = [str(each) for each in said] if isinstance(said, list) else []
-        return [*listed, *card.all_tagged("source_datasets:"), *card.all_tagged("dataset:")] or None
-
-    def rows_hit(self, name: str) -> int | None:
-        """Ancestors are not downloaded for it."""
-        del name
-        return None
 
 
 def _counted(lab: Lab, referee: RefereeClient, benchmark_id: str) -> Callable[[Iterator[tuple[str, str]]], int]:
@@ -204,18 +213,26 @@ class LabData:
         )
         return replace(found, samples=shown, columns=columns)
 
-    def audit(self, src: str, purpose: Purpose | None, benchmarks: Sequence[Path]) -> AuditReport:
+    def audit(
+        self,
+        src: str,
+        purpose: Purpose | None,
+        benchmarks: Sequence[Path],
+        model: str | None = None,
+        max_length: int | None = None,
+    ) -> AuditReport:
         """What is wrong with it."""
         table = self._table(src, None)
         others = tuple(self._table(src, size.name) for size in table.splits if size.name != table.split)
         with ExitStack() as stack:
             against = [side for each in benchmarks for side in stack.enter_context(benchmark(self._lab, each))]
-            request = Request(
+            request = replace(
+                as_read_by(self._lab, model, max_length) if model else Request(),
                 purpose=purpose,
                 others=others,
                 against=tuple(against),
                 sources=declared_sources(self._bench, src),
-                ancestry=ancestry(self._bench, self._room, src, benchmarks),
+                ancestry=ancestry(self._bench, self._room, src, benchmarks, against, table),
             )
             return audit_table(table, request)
 
@@ -227,22 +244,22 @@ class LabData:
         lines = [f"{step.version or 'source'} {step.place} {step.transform}" for step in traced.steps]
         return [*lines, traced.ends] if traced.ends else lines
 
-    def convert(self, src: str, out: Path, to: str, split: str | None) -> Written:
+    def convert(self, src: str, out: Path, to: str, split: str | None) -> Conversion:
         """Into another layout."""
-        table = self._table(src, split)
-        layout = layout_of(table)
-        return write_converted(convert(table.rows(), layout, cast(Target, to)), out)
+        return convert_source(self._bench, src, out, cast(Target, to), source_split=split)
 
     def transform(self, name: str, src: str, out: Path, options: Mapping[str, Any]) -> Mapping[str, Any]:
-        """dedup, filter or subset."""
+        """dedup, filter, subset or upsample."""
         if name == "dedup":
             made = commands.dedup(self._bench, src, str(out), near=bool(options["near"]))
         elif name == "filter":
             made = commands.filter_rows(self._bench, src, str(out), Rules(where=str(options["where"])))
         elif name == "subset":
             made = commands.subset(self._bench, src, str(out), float(options["size"]), seed=int(options["seed"]))
+        elif name == "upsample":
+            made = commands.upsample(self._bench, src, str(out), **options)
         else:
-            raise UsageError(f"there is no transform {name!r}", cure="use dedup, filter or subset")
+            raise UsageError(f"there is no transform {name!r}", cure="use dedup, filter, subset or upsample")
         return made_document(made)
 
     def mix(self, sources: Mapping[str, float], out: Path, size: int | None, seed: int) -> Mapping[str, Any]:
@@ -254,8 +271,7 @@ class LabData:
         return [made_document(made) for made in commands.split(self._bench, src, str(out), Plan(parts, seed))]
 
     def _table(self, src: str, split: str | None) -> Table:
-        known = self._bench.find(src)
-        return self._bench.table(known) if known is not None else self._room.table(src, split)
+        return self._bench.source(src, split=split)
 
 
 def _masked(value: JsonValue) -> JsonValue:
@@ -267,20 +283,6 @@ def _masked(value: JsonValue) -> JsonValue:
     if isinstance(value, dict):
         return {name: _masked(each) for name, each in value.items()}
     return value
-
-
-def layout_of(table: Table) -> Layout:
-    """The layout of a table, by its first rows. Raises DataError where none is known."""
-    head = [row for (_, row), _ in zip(table.rows(), range(_FOR_LAYOUT), strict=False)]
-    names = dict.fromkeys(name for row in head for name in row)
-    layout = recognise(names, head, labels=table.class_names)
-    if layout is None:
-        raise DataError(
-            f"no known layout has the columns {', '.join(names) or '(none)'}",
-            where=table.origin,
-            cure="rename them as one does: prompt and completion, messages, instruction and output, …",
-        )
-    return layout
 
 
 def made_document(made: Made) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from labwright.assemble import Lab
 from labwright.assemble_reading import ReadingRoom
 from labwright.compute import ProcessBackend, scrubbed
 from labwright.config import Settings
+from labwright.contracts.datajobs import DataJobDesk
 from labwright.contracts.errors import BackendError
 from labwright.contracts.events import NoteTaken
 from labwright.contracts.research import Comparison, Run, StudyState
@@ -76,6 +77,13 @@ class LabDesk:
         from labwright.assemble_data import LabData  # noqa: PLC0415 - DuckDB, heavy, once data is looked at
 
         return LabData(self._lab, self._room)
+
+    @cached_property
+    def data_jobs(self) -> DataJobDesk:
+        """Long work on data."""
+        from labwright.datajobs import DataJobs  # noqa: PLC0415 - as above
+
+        return DataJobs(self._lab, self._environment(), self._session_id)
 
     @property
     def documentation(self) -> InstalledDocs:
@@ -147,7 +155,9 @@ class LabDesk:
         """What the engine's process gets: this lab's settings, the Hub's and the network's variables, no other key."""
         own = self._lab.settings.process_environment
         constants = {k: v for k, v in scrubbed(own, {}).items() if k not in _OF_RUNS}
-        return {**constants, **{k: own[k] for k in _ENGINE_MAY_SEE if k in own}, **_as_environment(self._lab.settings)}
+        seen = {k: own[k] for k in _ENGINE_MAY_SEE if k in own}
+        settings = self._lab.settings
+        return {**constants, **seen, **settings.database_environment, **_as_environment(settings)}
 
 
 def _as_environment(settings: Settings) -> dict[str, str]:

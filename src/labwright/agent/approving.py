@@ -69,6 +69,7 @@ def _ask(deps: Deps, call: ToolCallPart, metadata: Mapping[str, Any]) -> Approva
         preview=_cut(deps.redactor.redact(str(metadata.get("preview") or _as_text(args)))),
         cost=Cost(**metadata["cost"]) if "cost" in metadata else None,
         budget_left=deps.spending.left().in_words,
+        schema=metadata.get("schema"),
     )
 
 

@@ -177,7 +177,7 @@ class Session:
                     return Outcome("waiting", _waits_for([asked]), (asked,))
                 if asked.state != "approved":
                     why = f": {asked.why}" if asked.why else ""
-                    return Outcome("budget", f"${due.spent_usd:.2f} are spent, and a person said no to more{why}")
+                    return Outcome("budget", f"{due.spent_in_words} are spent, and a person said no to more{why}")
                 text = None
 
     async def _turn(self, text: str | None, on_event: OnEvent, *, stream: bool, cancellation: Any) -> Outcome:

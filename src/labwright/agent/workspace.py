@@ -14,37 +14,44 @@ import os
 import shutil
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 from pydantic_ai import RunContext
 from pydantic_ai.capabilities import AbstractCapability
 from pydantic_ai.workspaces import LocalWorkspaceBackend
 from pydantic_ai_harness.docker_sandbox import DockerSandbox, DockerSandboxBackend
 
 from labwright.agent.deps import Deps
-from labwright.compute import Mounts, Sandbox
+from labwright.compute import Mounts, Sandbox, fence
 
 _DOCKER_ANSWERS_S = 10.0
+_TASKS = 1024  # processes and threads of one command
+_MEMORY_SHARE = 0.85  # of the machine's
 
 
 class SandboxedBackend(LocalWorkspaceBackend):
-    """A local workspace whose commands are confined where the sandbox's probe held."""
+    """A local workspace whose commands are confined where the sandbox's probe held, and have ceilings everywhere."""
 
-    def __init__(self, directory: Path, sandbox: Sandbox, *, hidden: Sequence[Path] = ()) -> None:
+    def __init__(self, directory: Path, sandbox: Sandbox, *, hidden: Sequence[Path] = (), tasks: int = _TASKS) -> None:
         super().__init__(str(directory))
         self._directory = directory
         self._sandbox = sandbox
+        self._tasks = tasks
         self._mounts = Mounts(writable=(directory,), hidden=tuple(hidden))
 
     async def run(self, command: str | Sequence[str], *, shell: bool = False, **options: Any) -> Any:
-        """Run a command line, or a program with its arguments."""
+        """Run a command line, or a program with its arguments. What it leaves behind ends with it."""
         as_line = shell or isinstance(command, str)
         argv = ["/bin/sh", "-c", str(command)] if as_line else [str(word) for word in command]
-        return await super().run(
-            self._sandbox.command(argv, mounts=self._mounts, cwd=self._directory, gpus=False), **options
-        )
+        line = self._sandbox.command(argv, mounts=self._mounts, cwd=self._directory, gpus=False)
+        memory_bytes = int(psutil.virtual_memory().total * _MEMORY_SHARE)
+        with fence(line, tasks=self._tasks, memory_bytes=memory_bytes, mode=self._sandbox.cgroups) as fenced:
+            result = await super().run(fenced.argv, **options)
+            complaint = fenced.complaint()
+        return replace(result, stderr=f"{result.stderr}{complaint}\n") if complaint else result
 
 
 class ContainerBackend(LocalWorkspaceBackend):

@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
+from labwright.cli.visible import visible
 from labwright.contracts.errors import LabwrightError, StorageError, UsageError
 
 INTERRUPTED = 130
+_OBEYED = re.compile(
+    "[\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)  # C1 codes, turned directions, halves of pairs
 
 
 def act(
@@ -54,7 +59,7 @@ def _told(error: LabwrightError, as_json: bool) -> int:
 
 def show(error: LabwrightError) -> None:
     """The error on stderr."""
-    print(describe(error), file=sys.stderr)  # noqa: T201 - this is the surface
+    print(visible(describe(error)), file=sys.stderr)  # noqa: T201 - this is the surface
 
 
 def describe(error: LabwrightError) -> str:
@@ -75,10 +80,11 @@ def error_document(
 
 
 def print_json(document: object) -> None:
-    """One JSON document on stdout."""
-    print(json.dumps(document, indent=2, ensure_ascii=False))  # noqa: T201
+    """One JSON document on stdout. What JSON lets through and a terminal obeys, or cannot write, is escaped."""
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    print(_OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text))  # noqa: T201
 
 
 def say(text: str = "") -> None:
-    """A line of a command's answer on stdout."""
-    print(text)  # noqa: T201
+    """A line of a command's answer on stdout, without control codes: what is said may be other people's words."""
+    print(visible(text))  # noqa: T201

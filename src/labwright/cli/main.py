@@ -50,12 +50,14 @@ code.add_to(app)
 def main() -> None:
     """The console script. With `--json` a mistake in the command line is a JSON document as well."""
     if "--json" not in sys.argv:
-        app()
+        app(prog_name="labwright")
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="labwright", standalone_mode=False)
     except _UsageProblem as problem:
         problem.show()  # type: ignore[attr-defined]
         edge = import_module("labwright.cli.edge")
-        edge.print_json(edge.error_document("UsageError", problem.format_message()))  # type: ignore[attr-defined]
+        at = getattr(problem, "ctx", None)
+        cure = f"{at.command_path} --help" if at else "labwright --help"
+        edge.print_json(edge.error_document("UsageError", problem.format_message(), cure=cure))  # type: ignore[attr-defined]
         code = 2
     sys.exit(code)

@@ -1,29 +1,16 @@
-"""What a session does, as plain lines: tool calls folded to one line with the first of their results."""
+"""What is said beside an answer: remarks on stderr, a text cut to one line, what a session took."""
 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from typing import Any, TextIO
 
-from pydantic_ai.messages import FunctionToolCallEvent, FunctionToolResultEvent
+from rich.console import Console
 
+from labwright.cli.visible import visible
 from labwright.contracts.sessions import SessionView
 
 _WIDTH = 110
-
-
-@dataclass
-class Lines:
-    """Writes events of a run as lines; no control codes."""
-
-    out: TextIO
-
-    def __call__(self, event: Any) -> None:
-        if isinstance(event, FunctionToolCallEvent):
-            print(f"→ {event.part.tool_name} {one_line(event.part.args_as_json_str())}", file=self.out, flush=True)
-        elif isinstance(event, FunctionToolResultEvent):
-            print(f"  {one_line(str(event.part.content))}", file=self.out, flush=True)
+_PIPED = 160
 
 
 def one_line(text: str, width: int = _WIDTH) -> str:
@@ -32,9 +19,17 @@ def one_line(text: str, width: int = _WIDTH) -> str:
     return flat if len(flat) <= width else flat[: width - 1] + "…"
 
 
+def wide() -> Console:
+    """Where tables go: as wide as the terminal, and over a pipe so wide that no column is squeezed to nothing.
+
+    Without markup: cells hold other people's words, and a goal or title may have brackets.
+    """
+    return Console(width=None if sys.stdout.isatty() else _PIPED, markup=False, highlight=False)
+
+
 def note(text: str) -> None:
     """A remark on stderr."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201
+    print(visible(text), file=sys.stderr, flush=True)  # noqa: T201
 
 
 def spent(view: SessionView) -> str:

@@ -268,6 +268,7 @@ class ProgramLimits:
     timeout_s: float = 60.0
     memory_bytes: int = 2 << 30
     output_bytes: int = 256 << 20  # of any one file that it writes
+    tasks: int = 256  # processes and threads at a time
 
 
 class ProgramRunner(Protocol):

@@ -376,6 +376,9 @@ class PaperLibrary(PaperSource, SnippetSource, Protocol):
     def entry(self, ids: PaperIds) -> LibraryEntry | None:
         """The entry under any of these ids, or None."""
 
+    def titled(self, title: str) -> tuple[Paper, ...]:
+        """The kept papers of exactly this title, whatever its signs and capitals."""
+
     def document(self, ids: PaperIds) -> Document | None:
         """The kept text, or None where the paper or its text is not kept.
 

@@ -188,6 +188,7 @@ class GateReport:
     action: Literal["pass", "block", "drop"]
     hits: tuple[Hit, ...] = ()  # dev only
     kept_dataset_id: str | None = None  # the version without the dropped rows
+    shared_sources: tuple[str, ...] = ()  # what the data says it was made of, and the benchmark too
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,9 @@ class Approval:
     by: str = ""
     why: str = ""
     edited_args: Mapping[str, JsonValue] | None = None  # as the person changed them
+    schema: Mapping[str, JsonValue] | None = (
+        None  # JSON Schema of the arguments, so that any terminal can check an edit
+    )
 
     @property
     def final_args(self) -> Mapping[str, JsonValue]:
@@ -266,6 +269,7 @@ class TokenUsage:
     reserved_usd: float = 0.0
     reserved_steps: int = 0
     reserved_unpriced_calls: int = 0
+    unpriced_tokens: int = 0  # of the unpriced calls, also of those that are reserved
     studies_usd: float = 0.0  # spent by the studies that the session created
 
     @property

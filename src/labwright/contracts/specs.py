@@ -48,12 +48,27 @@ class Spec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class SourceSpec(Spec):
+    """A dataset that rows were made of, and which of its splits; none named: it may have been any."""
+
+    name: str = Field(min_length=1, description="`hub:ORG/NAME`, an address, or any name that both sides use")
+    splits: tuple[str, ...] = ()
+
+
+def _named_only(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
+
+
+Sources = tuple[Annotated[SourceSpec, BeforeValidator(_named_only)], ...]
+
+
 class DataSpec(Spec):
     """One training set: a JSONL or Parquet file in the study's directory."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     path: str
     format: DataFormat = "prompt-completion"
+    sources: Sources = Field(default=(), description="what it was made of, beside what the lab knows by itself")
 
 
 class RecipeSpec(Spec):
@@ -100,9 +115,10 @@ class BudgetSpec(Spec):
 
 
 class GateSpec(Spec):
-    """What happens to a training set that holds benchmark items."""
+    """What happens to a training set that holds benchmark items, or was made of what the benchmark was made of."""
 
     on_hit: Literal["block", "drop"] = "block"
+    on_source: Literal["block", "allow"] = "block"
 
 
 class StudySpec(Spec):
@@ -216,3 +232,4 @@ class BenchmarkSpec(Spec):
     dev: ItemsSource = "dev.jsonl"
     test: ItemsSource = "test.jsonl"
     shots: str | None = Field(default=None, description="worked examples for few-shot prompts; default: taken from dev")
+    sources: Sources = Field(default=(), description="the datasets that the test was made of")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from labwright.contracts.data import AuditReport, Inspection
 from labwright.contracts.errors import DataError
@@ -71,8 +70,8 @@ def subset(
 ) -> Made:
     """`labwright data subset SRC OUT --size N`; a size below 1 is a share. Raises DataError, StorageError."""
     version, place = _opened(bench, src, out, source_split)
-    if not (0 < size < 1 or float(size).is_integer()):
-        raise DataError(f"a size of {size} is no number of rows", cure="give a whole number, or a share below 1")
+    if size <= 0 or not (size < 1 or float(size).is_integer()):
+        raise DataError(f"a size of {size:g} is no number of rows", cure="give a whole number, or a share below 1")
     rows = max(1, round(size * version.rows)) if size < 1 else int(size)
     return bench.deliver(transforms.subset(version, rows, seed, by=by, name=place.name), place)
 
@@ -111,7 +110,7 @@ def mix(
 
     Raises DataError, StorageError.
     """
-    place = _place(out, *(src for src, _ in sources))
+    place = Out.beside(out, *(src for src, _ in sources))
     versions = [bench.open(src, split=source_split) for src, _ in sources]
     weights = [weight for _, weight in sources]
     made = transforms.mix(versions, weights, size or _largest(versions, weights), seed, name=place.name)
@@ -215,20 +214,8 @@ def card(
 
 
 def _opened(bench: Workbench, src: str, out: str, source_split: str | None) -> tuple[DatasetVersion, Out]:
-    place = _place(out, src)
+    place = Out.beside(out, src)
     return bench.open(src, split=source_split), place
-
-
-def _place(out: str, *sources: str) -> Out:
-    """Raises DataError where OUT would overwrite a source: what a lineage tells of must stay as it was."""
-    place = Out.parse(out)
-    if place.file is not None:
-        same = next((src for src in sources if Path(src).expanduser().absolute() == place.file), None)
-        if same is not None:
-            raise DataError(
-                "OUT is the source itself", where=same, cure="write to another file; the source stays as it is"
-            )
-    return place
 
 
 def _largest(versions: Sequence[DatasetVersion], weights: Sequence[float]) -> int:

@@ -10,15 +10,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pydantic import JsonValue
+from pydantic import JsonValue, TypeAdapter
 
 from labwright.contracts.data import Location
 from labwright.contracts.errors import DataError
 from labwright.contracts.research import DatasetVersion, Lineage
+from labwright.contracts.specs import SourceSpec
 from labwright.data.origins import read_origin
 from labwright.data.versions import home_of
 
 _MOST_SHOWN = 100
+_SOURCES: TypeAdapter[tuple[SourceSpec, ...]] = TypeAdapter(tuple[SourceSpec, ...])
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,17 @@ def trace(version: DatasetVersion, row: int) -> Trace:
 def source_of(step: Lineage) -> str:
     """What was registered, as it was asked for."""
     return str(step.params.get("source") or step.params.get("path") or "")
+
+
+def declared(version: DatasetVersion) -> tuple[SourceSpec, ...]:
+    """What a version was made of, with the splits: what was registered, and what a person said of it."""
+    found: list[SourceSpec] = []
+    for step in version.lineage:
+        source, split = step.params.get("source"), step.params.get("split")
+        if isinstance(source, str) and not step.parents:
+            found.append(SourceSpec(name=source, splits=(split,) if isinstance(split, str) and split else ()))
+        found += _SOURCES.validate_python(step.params.get("sources") or ())
+    return tuple(dict.fromkeys(found))
 
 
 def said(step: Lineage) -> str:

@@ -21,7 +21,7 @@ from pydantic import JsonValue
 from labwright.contracts.data import Location
 from labwright.contracts.errors import DataError
 from labwright.contracts.research import DatasetVersion, Lineage, VersionFormat
-from labwright.contracts.specs import DataFormat
+from labwright.contracts.specs import DataFormat, SourceSpec
 from labwright.data.codeversion import code_version
 from labwright.data.objects import ID_DIGITS, Lines, Stored, canonical, hash_of, store
 from labwright.data.origins import Dropped, Origins, OriginsWriter, write_dropped, write_origins
@@ -65,8 +65,12 @@ class Selection:
 # Entering
 
 
-def register(path: Path, name: str, data_format: DataFormat, home: Path) -> DatasetVersion:
+def register(
+    path: Path, name: str, data_format: DataFormat, home: Path, sources: Sequence[SourceSpec] = ()
+) -> DatasetVersion:
     """Store a person's file as a dataset version; the same rows give the same version, whatever the file is called.
+
+    `sources` are the datasets that it was made of, by that person's word.
 
     Raises:
         DataError: the file is missing, empty or malformed; names file, line and field.
@@ -75,7 +79,9 @@ def register(path: Path, name: str, data_format: DataFormat, home: Path) -> Data
     origins = OriginsWriter(home)
     lines = _lines(((Location(path.name, row.number), row.raw) for row in iterate_rows(path, data_format)), origins)
     stored = store(lines, home / "objects")
-    params = {"path": path.name, "format": data_format}
+    params: dict[str, JsonValue] = {"path": path.name, "format": data_format}
+    if sources:
+        params["sources"] = [source.model_dump(mode="json") for source in sources]
     step = Lineage("register", params, made=stored.id, code=code_version(), origins=origins.finish())
     return DatasetVersion(stored.id, name, str(stored.path), data_format, stored.rows, str(path), (step,))
 

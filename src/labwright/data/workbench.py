@@ -49,6 +49,18 @@ class Out:
             )
         return cls(text)
 
+    @classmethod
+    def beside(cls, text: str, *sources: str) -> Out:
+        """As `parse`, and no source: what a lineage tells of must stay as it was. Raises DataError."""
+        place = cls.parse(text)
+        if place.file is not None:
+            same = next((src for src in sources if Path(src).expanduser().absolute() == place.file), None)
+            if same is not None:
+                raise DataError(
+                    "OUT is the source itself", where=same, cure="write to another file; the source stays as it is"
+                )
+        return place
+
     def part(self, name: str) -> Out:
         """The place of one part of several: `out-train.jsonl`."""
         file = self.file.with_name(f"{self.file.stem}-{name}{self.file.suffix}") if self.file is not None else None
@@ -101,15 +113,22 @@ class Workbench:
         found = self._looked_up(src, None)
         return found if isinstance(found, DatasetVersion) else None
 
+    def source(self, src: str, *, split: str | None = None) -> Table:
+        """The rows that `src` means, as they stand there: a file's own, or a version's. Raises as `open`."""
+        named = self._named(src)
+        return self.table(named) if named is not None else open_source(src, split=split, hub=self._hub)
+
     def _looked_up(self, src: str, split: str | None) -> DatasetVersion | Table:
         """The version, or the table that is none yet."""
-        is_local = not src.startswith("hub:") and (Path(src).expanduser().exists() or bool(_GLOB & set(src)))
-        named = None if is_local or src.startswith("hub:") else self.find(src)
+        named = self._named(src)
         if named is not None:
             return named
-        where = str(Path(src).expanduser().absolute()) if is_local else src
+        where = str(Path(src).expanduser().absolute()) if _is_local(src) else src
         table = open_source(where, split=split, hub=self._hub)
         return self._registered(table) or table
+
+    def _named(self, src: str) -> DatasetVersion | None:
+        return None if _is_local(src) or src.startswith("hub:") else self.find(src)
 
     def find(self, name: str) -> DatasetVersion | None:
         """A version by its id, the beginning of its id, or its name. Raises UsageError where several begin so."""
@@ -204,6 +223,10 @@ class Workbench:
                     cure="write JSONL",
                 ) from error
             _copy(target, file)
+        self.recognise_as(version, file)
+
+    def recognise_as(self, version: DatasetVersion, file: Path) -> None:
+        """From now on a file of this content is known as that version. Raises StorageError."""
         note = self.home / FOLDER / f"{hash_of(file)}.version"
         with writing(note.parent, ".version") as (handle, temporary):
             handle.write(version.id.encode())
@@ -233,6 +256,10 @@ class Workbench:
 def tidy(text: str) -> str:
     """A name for a version, made of whatever a source is called."""
     return _NOT_IN_A_NAME.sub("-", text).strip("-._") or "data"
+
+
+def _is_local(src: str) -> bool:
+    return not src.startswith("hub:") and (Path(src).expanduser().exists() or bool(_GLOB & set(src)))
 
 
 def _name_of(table: Table) -> str:

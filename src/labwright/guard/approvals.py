@@ -6,23 +6,21 @@ arguments, denied with a reason, or expired; whoever comes second is told what w
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, Literal
 
-from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic import JsonValue
 
 from labwright.contracts.effects import Cost, Effect
 from labwright.contracts.errors import UsageError
 from labwright.contracts.sessions import Approval, ApprovalAnswered, ApprovalAsked
+from labwright.guard.edits import checked
 from labwright.ledger import Ledger
 
 LIFETIME_S: Final = 7 * 24 * 3600.0
 """How long an approval waits unless its asker says otherwise."""
-
-_ARGS: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])
 
 
 class Approvals:
@@ -45,6 +43,7 @@ class Approvals:
         cost: Cost | None = None,
         budget_left: str = "",
         lifetime_s: float | None = LIFETIME_S,
+        schema: Mapping[str, JsonValue] | None = None,
     ) -> Approval:
         """Put a question. Where the very same one is still open, as after a kill, that one comes back.
 
@@ -53,6 +52,7 @@ class Approvals:
             preview: the diff or the script that is to be approved.
             cost: the estimate; None where the tool has none, which is unknown where it spends or declares nothing.
             lifetime_s: after this many seconds it expires; None is never.
+            schema: JSON Schema of the arguments, which an edit has to fit.
         """
         moment = self._now()
         if cost is None:
@@ -75,6 +75,7 @@ class Approvals:
                 budget_left=budget_left,
                 asked_at=moment,
                 expires_at=None if lifetime_s is None else moment + lifetime_s,
+                schema=schema,
             )
             decision.record(ApprovalAsked(session_id, approval), at=moment)
         return approval
@@ -91,9 +92,9 @@ class Approvals:
         """Answer an open approval; with `args` (a mapping, or JSON text) the tool is to run with these instead.
 
         Raises:
-            UsageError: there is no such approval, it was answered before or has expired, or `args` are no JSON object.
+            UsageError: there is no such approval, it was answered before or has expired, or `args` do not fit the tool.
         """
-        edited = None if args is None else _checked(args, approval_id)
+        edited = None if args is None else checked(args, self._ledger.approval(approval_id))
         if edited is not None and decision == "denied":
             raise UsageError(
                 "arguments were edited and the approval denied", where=approval_id, cure="approve it, or leave them out"
@@ -138,23 +139,6 @@ def _is_past(asked: Approval, moment: float) -> bool:
 
 def _expired(asked: Approval) -> ApprovalAnswered:
     return ApprovalAnswered(asked.session_id, asked.id, "expired", "", "nobody answered in time")
-
-
-def _checked(args: Mapping[str, JsonValue] | str, approval_id: str) -> dict[str, JsonValue]:
-    """The edited arguments as a JSON object, which also holds no NaN."""
-    cure = 'write one JSON object, such as {"script": "train.py", "hours": 1}'
-    try:
-        text = args if isinstance(args, str) else json.dumps(dict(args), allow_nan=False)
-        return _ARGS.validate_python(json.loads(text, parse_constant=_refuse), strict=True)
-    except ValidationError as error:
-        what = "the edited arguments are no JSON object"
-        raise UsageError(what, where=approval_id, cure=cure) from error
-    except (ValueError, TypeError) as error:
-        raise UsageError(f"the edited arguments are no JSON: {error}", where=approval_id, cure=cure) from error
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON number")
 
 
 def _too_late(answered: Approval) -> UsageError:

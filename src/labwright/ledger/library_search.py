@@ -22,7 +22,7 @@ from labwright.ledger import library_fts5
 MARK: Final = "\x02"  # before and behind what was found, in a marked text
 UNMARK: Final = "\x03"
 
-_MOST_WORDS = 48  # of a question; a whole abstract that is pasted in has its first ones looked for
+_MOST_WORDS = 32  # of a question; a whole abstract that is pasted in has its first ones looked for
 _LONGEST = 2_000  # letters of a word or a phrase
 _MANY = 2_500  # papers; words that find more between them are not looked for one by one
 _ALL = 1 << 62

@@ -9,7 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from labwright.contracts.errors import UsageError
 from labwright.contracts.literature import Filter, Paper, Query, SourceName, Unapplied
+
+
+def check(query: Query) -> None:
+    """Raises UsageError for a query that cannot find anything."""
+    if not query.text.strip(' "'):
+        raise UsageError("there is nothing to search for", cure="give some words")
+    if query.limit < 1:
+        raise UsageError(f"a search for {query.limit} papers finds none", cure="give a limit of at least 1")
+    if query.since is not None and query.until is not None and query.since > query.until:
+        raise UsageError(f"no paper is from {query.since} or later and from {query.until} or earlier")
 
 
 def fits(paper: Paper, query: Query) -> bool:

@@ -30,6 +30,7 @@ from labwright.contracts.literature import (
 )
 from labwright.ledger import Ledger
 from labwright.ledger.decision import Decision
+from labwright.ledger.library_fts5 import MOST
 from labwright.ledger.library_projection import names_of
 from labwright.ledger.library_queries import KeptPaper
 from labwright.literature import merging
@@ -42,6 +43,10 @@ NAME: SourceName = "library"
 _BATCH = 500  # papers in one transaction, where many are kept
 _PASSAGES = 3  # of one paper
 _ID_DIGITS = 16
+_WIDE = (
+    f"{NAME}: very many papers have these words: first those with them in their titles, then of the {MOST:,} that were "
+    "kept last; more words, or a phrase, find more exactly"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,14 @@ class ToKeep:
     paper: Paper
     document: Document | None = None
     why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reindexed:
+    """What `Library.reindex` did."""
+
+    papers: int  # whose text is searchable again
+    faults: tuple[str, ...]  # a line for each paper whose text is missing or damaged
 
 
 class Library:
@@ -107,6 +120,11 @@ class Library:
         kept = _best(self._ledger.papers_named([ids]), ids)
         return None if kept is None else kept.entry
 
+    @property
+    def size(self) -> int:
+        """How many papers are kept. Raises StorageError."""
+        return self._ledger.count_papers(Query(""))
+
     def entries(self, limit: int = 20) -> tuple[LibraryEntry, ...]:
         """The newest entries. Raises StorageError."""
         return self._ledger.library_entries(Query("", limit=max(0, limit)))
@@ -120,6 +138,10 @@ class Library:
         """Those of them that are kept, once each. Raises StorageError."""
         return tuple(_named(kept.entry.paper) for kept in self._ledger.papers_named(ids))
 
+    def titled(self, title: str) -> tuple[Paper, ...]:
+        """Those of exactly this title, whatever its signs and capitals. Raises StorageError."""
+        return tuple(_named(kept.entry.paper) for kept in self._ledger.papers_titled(title))
+
     # Searching
 
     def search(self, query: Query) -> Found:
@@ -130,13 +152,16 @@ class Library:
         """
         if query.limit < 1:
             return Found(())
+        remarks: tuple[str, ...] = ()
         if query.text.strip():
             matches = self._ledger.search_papers(query)
             papers, total = matches.papers, matches.total
+            remarks = (_WIDE,) if matches.wide else ()
         else:
             papers = tuple(entry.paper for entry in self._ledger.library_entries(query))
             total = self._ledger.count_papers(query)
-        return Found(tuple(_named(paper) for paper in papers), total, unapplied=_unapplied(query, papers))
+        named = tuple(_named(paper) for paper in papers)
+        return Found(named, total, unapplied=_unapplied(query, papers), remarks=remarks)
 
     def snippets(self, query: Query) -> tuple[Snippet, ...]:
         """The passages of kept papers, and of the notes on them, in which the words occur. Raises StorageError."""
@@ -149,16 +174,17 @@ class Library:
         ]
         return tuple(sorted(found, key=lambda snippet: -snippet.score)[: query.limit])
 
-    def reindex(self) -> tuple[str, ...]:
+    def reindex(self) -> Reindexed:
         """Make every kept text searchable again, as after a database was put together from its events.
 
-        Returns a line for each paper whose text is missing or damaged. Raises StorageError for the ledger's own faults.
+        Raises StorageError for the ledger's own faults.
         """
-        remarks = []
+        faults: list[str] = []
         with self._ledger.deciding() as decision:
-            for kept in decision.unindexed_papers():
-                remarks += self._index(decision, kept.key, kept.entry.text_hash)
-        return tuple(remarks)
+            unindexed = decision.unindexed_papers()
+            for kept in unindexed:
+                faults += self._index(decision, kept.key, kept.entry.text_hash)
+        return Reindexed(len(unindexed) - len(faults), tuple(faults))
 
     # How a paper is kept
 

@@ -6,11 +6,10 @@ answered. What is read is kept in the library, and read from there the next time
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from labwright.contracts.errors import NotFoundError, ServiceError, StorageError, UsageError
+from labwright.contracts.errors import NotFoundError, ServiceError, StorageError
 from labwright.contracts.literature import (
     Citation,
     CitationSource,
@@ -36,13 +35,10 @@ from labwright.contracts.literature import (
     SourceName,
 )
 from labwright.literature.asking import Answers, R, Refused, S, ask_all, chosen, none_answered
-from labwright.literature.filtering import fits, remaining
+from labwright.literature.filtering import check, fits, remaining
 from labwright.literature.ids import joined, same
-from labwright.literature.merging import fuse, merge, plain
-from labwright.literature.reader.resolving import resolve
-
-_REFERENCES = 500  # of one paper: one request at Semantic Scholar
-_LEAST_LIKE = 0.85  # titles; `resolve` looks closer
+from labwright.literature.merging import fuse, merge
+from labwright.literature.references import MOST_LISTED, nameless, with_ids
 
 Read = Callable[[Paper], Document]
 """Fetches a paper's text. Raises ServiceError where it cannot be had."""
@@ -88,7 +84,7 @@ class Literature:
         Raises UsageError for an unknown source or an empty query, ServiceError (or the kind that all failures are of)
         where no source answered.
         """
-        _check(query)
+        check(query)
         asked = chosen(self._papers, sources)
         answers = ask_all(asked, lambda source: source.search(query))
         if not answers.given:
@@ -145,51 +141,51 @@ class Literature:
     def read(self, ids: PaperIds, why: str = "") -> Reading:
         """A paper's text: the library's, else fetched and then kept there with the reason why it was read.
 
+        References without an id get one where that costs nothing, and after a fetch also where it costs one question.
+
         Raises NotFoundError for an unknown paper, ServiceError where its text cannot be had.
         """
         remarks: list[str] = []
         kept = self._kept(ids, remarks)
         if kept is not None:
             entry, document = kept
-            if why and why not in entry.why:
-                entry = self._keep(entry.paper, None, why, remarks) or entry
-            return Reading(entry.paper, document, from_library=True, remarks=tuple(remarks))
+            reading = with_ids(Reading(entry.paper, document, from_library=True), self._titled)
+            more = None if reading.document is document else reading.document
+            if more is not None or (why and why not in entry.why):
+                entry = self._keep(entry.paper, more, why, remarks) or entry
+            return replace(reading, paper=entry.paper, remarks=tuple(remarks))
         if self._read is None:
             raise NotFoundError("the library does not hold the text of this paper", where=ids.key, cure="add it first")
-        paper = self._to_read(ids, remarks)
+        described = self._to_read(ids, remarks)
+        paper = described.papers[0]
         document = self._read(paper)
         paper = replace(paper, title=paper.title or document.title, abstract=paper.abstract or document.abstract)
-        entry_now = self._keep(paper, document, why, remarks)
-        return Reading(entry_now.paper if entry_now else paper, document, from_library=False, remarks=tuple(remarks))
+        silent = frozenset(failure.source for failure in described.failures)
+        reading = self.identified(Reading(paper, document, from_library=False), silent)
+        kept_now = self._keep(paper, reading.document, why, remarks)
+        return replace(reading, paper=kept_now.paper if kept_now else paper, remarks=(*remarks, *reading.remarks))
+
+    def identified(self, reading: Reading, silent: frozenset[SourceName] = frozenset()) -> Reading:
+        """With ids for references that carry none: by the library's titles, else by one question to one source.
+
+        Those that are `silent` have just failed, and are not waited for again. What could not be had is a remark.
+        """
+        ids = reading.paper.ids
+        known = replace(ids, local=None).key  # else no source can know it
+        ask = (lambda: self._first_cited(ids, Direction.REFERENCES, MOST_LISTED, silent)) if known else None
+        return with_ids(reading, self._titled, ask)
 
     def resolved(self, reading: Reading) -> Reading:
-        """With ids for those references that carry none, by the list of a source of citations; kept in the library.
-
-        One question, and none where every entry has an id. What could not be had is a remark.
-        """
-        document = reading.document
-        nameless = sum(not entry.ids.key for entry in document.references)
-        if not nameless:
+        """As `identified`, also under the ids that other sources know, and kept in the library: for whoever asks."""
+        if not nameless(reading.document.references):
             return reading
-        listed = self._cited_by_sources(self._all_ids(reading.paper.ids), Direction.REFERENCES, _REFERENCES)
-        if not isinstance(listed, Cited):
-            said = "; ".join(f"{each.source}: {each.error.what}" for each in listed) or "there is no source to ask"
-            return replace(reading, remarks=(*reading.remarks, f"{_entries(nameless)} not looked up: {said}"))
-        titled = {plain(citation.paper.title): citation.paper for citation in listed.citations}
-
-        def alike(title: str) -> list[Paper]:
-            return [titled[each] for each in difflib.get_close_matches(plain(title), titled, 5, _LEAST_LIKE)]
-
-        found = resolve(document.references, alike, most=nameless)
-        left = nameless - found.matched
-        remarks = list(reading.remarks)
-        if left:
-            remarks.append(f"{_entries(left)} not in the list of references of {listed.source or 'any source'}")
-        if not found.matched:
-            return replace(reading, remarks=tuple(remarks))
-        document = replace(document, references=found.references)
-        self._keep(reading.paper, document, "", remarks)
-        return replace(reading, document=document, remarks=tuple(remarks))
+        ids = self._all_ids(reading.paper.ids)
+        found = with_ids(reading, self._titled, lambda: self._cited_by_sources(ids, Direction.REFERENCES, MOST_LISTED))
+        if found.document is reading.document:
+            return found
+        remarks = list(found.remarks)
+        self._keep(reading.paper, found.document, "", remarks)
+        return replace(found, remarks=tuple(remarks))
 
     def cited(self, ids: PaperIds, direction: Direction, limit: int) -> Cited:
         """One side of a paper's citations, by the first source that has them; what others said stands in `failures`.
@@ -233,7 +229,7 @@ class Literature:
 
     def snippets(self, query: Query, sources: Sequence[SourceName] = ()) -> Passages:
         """Passages of papers, also of those in the library. Raises as `search` does."""
-        _check(query)
+        check(query)
         answers = ask_all(chosen(self._snippets, sources), lambda source: source.snippets(query))
         if not answers.given:
             raise none_answered("no source answered the search", answers.refused)
@@ -271,11 +267,15 @@ class Literature:
         complete = len(papers) == len(document.references)
         return Cited(tuple(map(Citation, papers)), len(document.references), complete, self._library.name)
 
-    def _first_cited(self, ids: PaperIds, direction: Direction, limit: int) -> Cited | tuple[Refused, ...]:
-        refused: list[Refused] = []
-        failures: list[Failure] = []
+    def _first_cited(
+        self, ids: PaperIds, direction: Direction, limit: int, silent: frozenset[SourceName] = frozenset()
+    ) -> Cited | tuple[Refused, ...]:
+        asked = [source for source in self._sources.citations if source.name not in silent]
+        just_now = ServiceError("it did not answer a moment ago")
+        refused = [Refused(source.name, just_now) for source in self._sources.citations if source not in asked]
+        failures = [each.failure for each in refused]
         empty: Cited | None = None
-        for source in self._sources.citations:
+        for source in asked:
             try:
                 answer = source.cited(ids, direction, limit)
             except ServiceError as error:
@@ -331,20 +331,27 @@ class Literature:
             return None
         return None if document is None else (entry, document)
 
-    def _to_read(self, ids: PaperIds, remarks: list[str]) -> Paper:
-        """The paper whose text is to be fetched, as far as it can be described."""
+    def _titled(self, title: str) -> tuple[Paper, ...]:
+        try:
+            return () if self._library is None else self._library.titled(title)
+        except StorageError:  # said where the library is asked for the paper itself
+            return ()
+
+    def _to_read(self, ids: PaperIds, remarks: list[str]) -> Found:
+        """The paper whose text is to be fetched, as far as it can be described, and who did not answer."""
         entry = self._entry(ids, [])
         if entry is not None:
-            return entry.paper
+            return Found((entry.paper,))
         try:
-            return self.paper(ids)
+            return self.show(ids)
         except NotFoundError:
             raise
         except ServiceError as error:
             if ids.arxiv is None:
                 raise
             remarks.append(f"only its text is known: {error.one_line()}")  # where arXiv has it follows from the id
-            return Paper(ids, "")
+            everybody = tuple(Failure(source.name, error.what) for source in self._sources.citations)
+            return Found((Paper(ids, ""),), failures=everybody)
 
     def _keep(self, paper: Paper, document: Document | None, why: str, remarks: list[str]) -> LibraryEntry | None:
         try:
@@ -352,15 +359,6 @@ class Literature:
         except StorageError as error:  # it was read all the same
             remarks.append(f"it could not be kept in the library: {error.one_line()}")
             return None
-
-
-def _check(query: Query) -> None:
-    if not query.text.strip(' "'):
-        raise UsageError("there is nothing to search for", cure="give some words")
-    if query.limit < 1:
-        raise UsageError(f"a search for {query.limit} papers finds none", cure="give a limit of at least 1")
-    if query.since is not None and query.until is not None and query.since > query.until:
-        raise UsageError(f"no paper is from {query.since} or later and from {query.until} or earlier")
 
 
 def _of(ids: PaperIds, papers: Iterable[Paper]) -> Paper | None:
@@ -376,10 +374,6 @@ def _unknown(ids: PaperIds, answers: Answers[tuple[Paper, ...]]) -> ServiceError
         return NotFoundError(f"no such paper; asked: {names or 'nobody'}", where=ids.key or None, cure=cure)
     ignorant = [Refused(name, NotFoundError("does not know it")) for name, _ in answers.given]
     return none_answered("the paper could not be found", [*answers.refused, *ignorant], where=ids.key)
-
-
-def _entries(count: int) -> str:
-    return f"{count} {'reference' if count == 1 else 'references'} without an id:"
 
 
 def _richer(first: Resource, second: Resource) -> Resource:

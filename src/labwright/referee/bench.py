@@ -41,6 +41,8 @@ from labwright.contracts.research import (
 )
 from labwright.contracts.specs import Split
 from labwright.contracts.views import StudyView
+from labwright.data.ancestry import shared
+from labwright.data.lineage import declared
 from labwright.ledger import Ledger
 from labwright.referee import contamination, scoring
 from labwright.referee.generation import GenerationWorker
@@ -140,12 +142,16 @@ class Bench:
                 return known.report
         sealed = self._vault.open(request.benchmark_id)
         self._meter(request.study_id, request.benchmark_id, request.split, "gate", request.dataset.id)
-        report, kept = contamination.check(request.dataset, sealed.items(request.split), request.split, request.on_hit)
+        sources = shared(declared(request.dataset), sealed.spec.sources) if request.on_source == "block" else ()
+        items = sealed.items(request.split)
+        report, kept = contamination.check(request.dataset, items, request.split, request.on_hit, sources)
         if kept is not None:
             self._record(request.study_id, DatasetRegistered(kept))
         self._record(request.study_id, GateChecked(request.benchmark_id, report))
-        if report.rows_hit and request.study_id is not None:
+        if report.action != "pass" and request.study_id is not None:
             detail = f"{report.rows_hit} of {report.rows_checked} rows hold {request.split} items: {report.action}"
+            if report.shared_sources:
+                detail = f"made of what the benchmark was made of, {', '.join(report.shared_sources)}; {detail}"
             self._incident(request.study_id, Incident(request.dataset.name, "contaminated-data", detail))
         return report
 

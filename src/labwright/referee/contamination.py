@@ -26,9 +26,16 @@ def template_share(items: Sequence[Item]) -> float:
 
 
 def check(
-    dataset: DatasetVersion, items: Sequence[Item], split: Split, on_hit: Literal["block", "drop"]
+    dataset: DatasetVersion,
+    items: Sequence[Item],
+    split: Split,
+    on_hit: Literal["block", "drop"],
+    shared_sources: tuple[str, ...] = (),
 ) -> tuple[GateReport, DatasetVersion | None]:
-    """What the gate says, and the version without the rows that were dropped, where rows were. Rows stream."""
+    """What the gate says, and the version without the rows that were dropped, where rows were. Rows stream.
+
+    Data that shares a source with the benchmark is blocked whole: a paraphrase of an item is in no row to be dropped.
+    """
     checked = _Counted(stream(dataset))
     hit_rows: set[int] = set()
     shown: list[Hit] = []
@@ -40,12 +47,15 @@ def check(
         if split == "dev" and is_new and len(shown) < _MOST_HITS_SHOWN:
             shown.append(hit)
     kept = None
-    if hit_rows and on_hit == "drop" and len(hit_rows) < checked.rows:
+    if hit_rows and on_hit == "drop" and len(hit_rows) < checked.rows and not shared_sources:
         clean = (row for row in stream(dataset) if row.number not in hit_rows)
         kept = derive(clean, parents=(dataset,), transform="gate", params={"split": split, "dropped": len(hit_rows)})
-    action: Literal["pass", "block", "drop"] = "pass" if not hit_rows else "drop" if kept else "block"
+    is_clean = not hit_rows and not shared_sources
+    action: Literal["pass", "block", "drop"] = "pass" if is_clean else "drop" if kept else "block"
     kept_id = kept.id if kept else None
-    report = GateReport(dataset.id, split, checked.rows, len(hit_rows), action, tuple(shown), kept_id)
+    report = GateReport(
+        dataset.id, split, checked.rows, len(hit_rows), action, tuple(shown), kept_id, shared_sources=shared_sources
+    )
     return report, kept
 
 

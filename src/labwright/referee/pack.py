@@ -165,6 +165,8 @@ def item_fields(item: Item) -> dict[str, object]:
 def _as_before(spec: BenchmarkSpec) -> dict[str, Any]:
     """The spec as it is hashed. A pack keeps its id when a version adds settings: unset ones are left out."""
     said: dict[str, Any] = spec.model_dump(mode="json")
+    if not spec.sources:
+        del said["sources"]
     for part, names in _ADDED.items():
         defaults = type(getattr(spec, part)).model_fields
         for name in names:

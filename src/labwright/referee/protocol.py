@@ -69,6 +69,7 @@ class Gate:
     dataset: DatasetVersion
     split: Split
     on_hit: Literal["block", "drop"]
+    on_source: Literal["block", "allow"] = "block"  # where it was made of what the benchmark was made of
     op: Literal["gate"] = "gate"
 
 

@@ -156,9 +156,9 @@ def opened(bundle: Path) -> Iterator[Path]:
                     raise UsageError("the archive unpacks to more than 20 GiB", where=str(bundle))
                 tar.extractall(scratch, filter="data")
         except (tarfile.TarError, EOFError, OSError) as error:
-            raise UsageError(
-                f"this is no whole .tar.gz archive: {error}", where=str(bundle), cure="copy or export it again"
-            ) from error
+            why = str(error).partition("\n")[0].rstrip(":")  # tarfile lists each of its ways to read, one a line
+            what = f"this is no whole .tar.gz archive: {why}"
+            raise UsageError(what, where=str(bundle), cure="copy or export it again") from error
         inside = [p for p in Path(scratch).iterdir() if p.is_dir()]
         yield _checked(inside[0] if len(inside) == 1 else Path(scratch))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from labwright.contracts.errors import SpecError
@@ -24,8 +25,23 @@ def register_missing(ledger: Ledger, view: StudyView, home: Path) -> None:
         if spec.name in known:
             continue
         path = Path(view.source) / spec.path
-        version = register(path, spec.name, spec.format, home)
+        version = register(path, spec.name, spec.format, home, spec.sources)
+        version = _with_its_past(version, ledger.dataset(version.id))
         ledger.record(view.id, DatasetRegistered(version, tuple(audit(version))))
+
+
+def _with_its_past(version: DatasetVersion, known: DatasetVersion | None) -> DatasetVersion:
+    """With the steps by which the lab itself made these rows before, so that the gate knows what they were made of."""
+    if known is None or known.id != version.id:
+        return version
+    before = tuple(step for step in known.lineage if step not in version.lineage)
+    if not any(step.parents or "source" in step.params for step in before):
+        return version
+    kept = [*before]
+    if "sources" in version.lineage[-1].params:  # a person's word counts beside what was recorded
+        last = kept[-1]
+        kept[-1] = replace(last, params={**last.params, "sources": version.lineage[-1].params["sources"]})
+    return replace(version, lineage=tuple(kept))
 
 
 def gated_version(view: StudyView, name: str) -> DatasetVersion:

@@ -31,6 +31,7 @@ from labwright.watch import Tailer, Watchdog
 
 OnActivity = Callable[[Activity], None]
 _CHECKPOINT_STEP = re.compile(r"(\d+)$")
+_LEAST_TASKS, _TASKS_A_CORE = 4096, 64
 
 
 @dataclass(slots=True)
@@ -85,7 +86,7 @@ class RunExecution:
             run_id=run.id,
             directory=directory,
             command=(sys.executable, "recipe.py"),
-            resources=Resources(memory_bytes=memory_ceiling(view), gpus=self._gpus_per_run),
+            resources=Resources(memory_ceiling(view), gpus=self._gpus_per_run, tasks=_task_ceiling()),
             deadline=deadline,
             seed=run.seed,
             inputs=inputs,
@@ -245,6 +246,11 @@ def memory_ceiling(view: StudyView) -> int:
     """Bytes a run may use: study.yaml's ceiling, else 85 % of the machine."""
     given_gb = view.spec.budget.memory_gb
     return int(given_gb * 1e9) if given_gb else int(psutil.virtual_memory().total * 0.85)
+
+
+def _task_ceiling() -> int:
+    """Processes and threads a run may have: libraries start threads by the core, in each worker of a loader too."""
+    return max(_LEAST_TASKS, _TASKS_A_CORE * (psutil.cpu_count() or 1))
 
 
 def newest_checkpoint(run_directory: Path) -> Path:

@@ -81,7 +81,9 @@ class Refereeing:
                     continue
                 assert view.benchmark is not None
                 self._doing(f"data gate: {spec.name} against {split}")
-                self._referee.gate(Gate(self._id, view.benchmark.benchmark_id, version, split, view.spec.gate.on_hit))
+                rules = view.spec.gate
+                benchmark_id = view.benchmark.benchmark_id
+                self._referee.gate(Gate(self._id, benchmark_id, version, split, rules.on_hit, rules.on_source))
 
     def open_test(self, run: Run) -> None:
         """Have the sealed test opened for the promoted model and the base."""

@@ -132,6 +132,7 @@ def failure_reason(view: StudyView, run: Run) -> str:
         return f"the watchdog stopped its run: {stopping.message}"
     causes: Mapping[str, str] = {
         "memory": "its run passed the memory ceiling",
+        "processes": "its run wanted more processes and threads than a run may have",
         "deadline": "its run did not end by its deadline",
         "killed": f"its run was killed from outside {run.attempt} times",
         "lost": f"its run was lost {run.attempt} times",

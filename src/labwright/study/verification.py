@@ -299,7 +299,8 @@ def _differing(said: Verdict, again: Verdict) -> list[str]:
     if len(said.retrains) != len(again.retrains) or not all(map(_same_comparison, said.retrains, again.retrains)):
         found.append(f"the retrains are {', '.join(_compared(r) for r in again.retrains) or 'none'}")
     if not _same_number(said.noise_floor, again.noise_floor):
-        found.append(f"the noise floor is {again.noise_floor}")
+        floor = "none" if again.noise_floor is None else f"{again.noise_floor:.4f}"
+        found.append(f"the noise floor is {floor}")
     return found
 
 

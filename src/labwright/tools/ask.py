@@ -7,8 +7,9 @@ session suspends, and the answer comes as the edited argument `answer` of the ap
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
+from pydantic import JsonValue
 from pydantic_ai import RunContext
 from pydantic_ai.exceptions import ApprovalRequired, ToolFailed
 from pydantic_ai.toolsets import FunctionToolset
@@ -22,6 +23,18 @@ AskQuestion = Callable[[str, Sequence[str]], Awaitable[str]]
 
 DESCRIPTION = "ask the person a question that only they can decide"
 INSTRUCTIONS = "Ask rarely: when goal, data or budget is missing, or a method, model or data would have to be swapped."
+
+_ANSWERED: Final[dict[str, JsonValue]] = {
+    "type": "object",
+    "properties": {
+        "question": {"type": "string"},
+        "options": {"type": "array", "items": {"type": "string"}},
+        "answer": {"type": "string", "minLength": 1},
+    },
+    "required": ["question", "answer"],
+    "additionalProperties": False,
+}
+"""What an approval of a question takes, once it is answered."""
 
 
 class Asks(Protocol):
@@ -60,6 +73,7 @@ async def ask_user(ctx: RunContext[Any], question: str, options: list[str] | Non
             "args": {"question": question, "options": list(options or ()), "answer": ""},
             "cost": {},
             "why": clipped(question),
-            "preview": f"{question}{choices}\n(answer by approving with the argument `answer`)",
+            "preview": f"{question}{choices}\n(to answer: labwright approvals approve ID --set answer=…)",
+            "schema": _ANSWERED,
         }
     )

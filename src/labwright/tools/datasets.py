@@ -13,7 +13,7 @@ from pydantic_ai.toolsets import FunctionToolset
 from labwright.contracts.errors import UsageError
 from labwright.tools.answers import answer, clipped, page
 from labwright.tools.declare import declare
-from labwright.tools.desk import Desk, find_path
+from labwright.tools.desk import Desk, find_path, new_file, source_of_data
 from labwright.tools.family import Family
 
 _CELL = 240
@@ -31,7 +31,15 @@ def family(desk: Desk) -> Family:
     """The tools of data at a desk."""
     do = DataTools(desk)
     reading = (do.data_find, do.data_inspect, do.data_audit, do.data_lineage)
-    writing = (do.data_convert, do.data_dedup, do.data_filter, do.data_subset, do.data_mix, do.data_split)
+    writing = (
+        do.data_convert,
+        do.data_dedup,
+        do.data_filter,
+        do.data_subset,
+        do.data_upsample,
+        do.data_mix,
+        do.data_split,
+    )
     tools = [declare(tool, effects=("read",)) for tool in reading]
     tools += [declare(tool, effects=("write",)) for tool in writing]
     return Family("data", DESCRIPTION, INSTRUCTIONS, FunctionToolset[Any](tools, id="data"))
@@ -89,6 +97,8 @@ class DataTools:
         src: str,
         purpose: Literal["sft", "dpo", "grpo", "classify"] | None = None,
         benchmark: str = "",
+        model: str = "",
+        max_length: int | None = None,
         skip: int = 0,
     ) -> str:
         """What is wrong with a dataset, which rows show it, what mends it, and whether it is fit to train on.
@@ -97,10 +107,16 @@ class DataTools:
             src: file, directory, glob, hub:ORG/NAME or version
             purpose: what it is for
             benchmark: directory of a benchmark to compare with; of its sealed test only a count comes, on the meter
+            model: whose tokens and chat template count: a bundled name, a directory or a Hub id
+            max_length: tokens at which training will cut; needs the model
             skip: for the next page
         """
+        if max_length is not None and not model:
+            raise UsageError("tokens are a model's own", where="max_length", cure="name the model too")
         packs = (find_path(self._desk, benchmark),) if benchmark else ()
-        report = await asyncio.to_thread(self._desk.data.audit, self._source(src), purpose, packs)
+        report = await asyncio.to_thread(
+            self._desk.data.audit, self._source(src), purpose, packs, model or None, max_length
+        )
         lines = (
             {"kind": i.kind.value, "severity": i.severity, "what": clipped(i.what, 400), "rows": i.rows,
              "exact": None if i.exact else False, "fix": clipped(i.fix, 200),
@@ -132,11 +148,12 @@ class DataTools:
             to: the layout
             split: default: train where there is one
         """
-        written = await asyncio.to_thread(
-            self._desk.data.convert, self._source(src), self._target(out), to, split or None
-        )
-        return answer({"rows": written.rows, "rejected": written.rejected, "reasons": dict(written.reasons),
-                       "rejects": str(written.rejects or ""), "notes": dict(written.notes)})  # fmt: skip
+        done = await asyncio.to_thread(self._desk.data.convert, self._source(src), self._target(out), to, split or None)
+        written = done.written
+        return answer(
+            {"version": done.version.id, "rows": written.rows, "rejected": written.rejected,
+             "reasons": dict(written.reasons), "rejects": str(written.rejects or ""), "notes": dict(written.notes)}
+        )  # fmt: skip
 
     async def data_dedup(self, src: str, out: str, near: bool = False) -> str:
         """Keep the first of rows that are the same.
@@ -168,6 +185,30 @@ class DataTools:
             seed: the same seed gives the same rows
         """
         return await self._made("subset", src, out, size=size, seed=seed)
+
+    async def data_upsample(
+        self,
+        src: str,
+        out: str,
+        where: str = "",
+        factor: float | None = None,
+        by: str = "",
+        weights: dict[str, float] | None = None,
+        seed: int = 0,
+    ) -> str:
+        """Repeat rows: those that meet a condition by a factor, or each value of a column by its weight.
+
+        Args:
+            src: file, directory, glob, hub:ORG/NAME or version
+            out: a new .jsonl or .parquet file in the workspace
+            where: SQL over the columns of one row, with factor
+            factor: how often each of them stands
+            by: a column, with weights
+            weights: {"hard": 2}; other values stay as they are
+            seed: the same seed gives the same rows
+        """
+        options = {"where": where or None, "factor": factor, "by": by or None, "weights": weights, "seed": seed}
+        return await self._made("upsample", src, out, **options)
 
     async def data_mix(self, sources: dict[str, float], out: str, size: int | None = None, seed: int = 0) -> str:
         """Mix sources in proportion to their weights, shuffled.
@@ -204,18 +245,8 @@ class DataTools:
 
     def _source(self, src: str) -> str:
         """A source as the lab takes it: files only where the agent may read them."""
-        if src.startswith("hub:") or self._desk.data.is_version(src):
-            return src
-        if any(mark in src for mark in "*?["):
-            return str(find_path(self._desk, str(Path(src).parent)) / Path(src).name)
-        return str(find_path(self._desk, src))
+        return source_of_data(self._desk, src)
 
     def _target(self, out: str) -> Path:
         """A new file inside the workspace."""
-        root = self._desk.workspace.resolve()
-        path = (root / out).resolve()
-        if not path.is_relative_to(root):
-            raise UsageError("it lies outside the workspace", where=out, cure="write into the workspace")
-        if path.exists():
-            raise UsageError("the file exists", where=out, cure="name a new one: nothing is written over")
-        return path
+        return new_file(self._desk, out)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from labwright.contracts.data import AuditReport, Inspection, Purpose
+from labwright.contracts.datajobs import DataJobDesk
 from labwright.contracts.errors import UsageError
 from labwright.contracts.research import Comparison, Run
 from labwright.documentation import InstalledDocs, WebDocs
@@ -19,8 +20,8 @@ from labwright.study.conclusion import Conclusion
 from labwright.study.spec import StudySource
 
 if TYPE_CHECKING:  # DuckDB comes with them, and the tools need only their shapes
+    from labwright.data.conversion import Conversion
     from labwright.data.finding import Found
-    from labwright.data.layouts import Written
 
 
 class DataDesk(Protocol):
@@ -35,17 +36,19 @@ class DataDesk(Protocol):
     def inspect(self, src: str, split: str | None, samples: int) -> Inspection:
         """What a dataset holds."""
 
-    def audit(self, src: str, purpose: Purpose | None, benchmarks: Sequence[Path]) -> AuditReport:
-        """What is wrong with it."""
+    def audit(
+        self, src: str, purpose: Purpose | None, benchmarks: Sequence[Path], model: str | None, max_length: int | None
+    ) -> AuditReport:
+        """What is wrong with it; with a model also for its tokenizer and chat template."""
 
     def lineage(self, src: str, row: int | None) -> list[str]:
         """What made it, or where a row came from, in lines."""
 
-    def convert(self, src: str, out: Path, to: str, split: str | None) -> Written:
-        """Into another layout."""
+    def convert(self, src: str, out: Path, to: str, split: str | None) -> Conversion:
+        """Into another layout; the file is a version."""
 
     def transform(self, name: str, src: str, out: Path, options: Mapping[str, Any]) -> Mapping[str, Any]:
-        """dedup, filter or subset."""
+        """dedup, filter, subset or upsample."""
 
     def mix(self, sources: Mapping[str, float], out: Path, size: int | None, seed: int) -> Mapping[str, Any]:
         """Several sources in proportion."""
@@ -80,6 +83,10 @@ class Desk(Protocol):
     @property
     def data(self) -> DataDesk:
         """Datasets: of the workspace, of the Hub, and versions of this lab."""
+
+    @property
+    def data_jobs(self) -> DataJobDesk:
+        """Long work on data, in processes of its own."""
 
     @property
     def documentation(self) -> InstalledDocs:
@@ -120,3 +127,37 @@ def find_path(desk: Desk, name: str) -> Path:
     if not real.exists():
         raise UsageError("there is no such file or directory", where=name, cure="paths are relative to the workspace")
     return real
+
+
+def source_of_data(desk: Desk, src: str) -> str:
+    """A source of data as the lab takes it: files only where the agent may read them. Raises UsageError.
+
+    A link in a directory, or behind a pattern, may lead to a sealed test just as one that is named.
+    """
+    if src.startswith("hub:") or desk.data.is_version(src):
+        return src
+    if any(mark in src for mark in "*?["):
+        folder, pattern = find_path(desk, str(Path(src).parent)), Path(src).name
+        source = folder / pattern
+        found: Iterable[Path] = folder.glob(pattern)
+    else:
+        source = find_path(desk, src)
+        found = source.glob("*") if source.is_dir() else ()
+    for path in (inner for each in found for inner in (each, *(each.rglob("*") if each.is_dir() else ()))):
+        find_path(desk, str(path))
+    return str(source)
+
+
+def new_file(desk: Desk, out: str, *, begun: bool = False) -> Path:
+    """A file inside the workspace that is not there yet, or where `begun`, one that may be gone on with.
+
+    Raises:
+        UsageError: it lies elsewhere, or exists.
+    """
+    root = desk.workspace.resolve()
+    path = (root / out).resolve()
+    if not path.is_relative_to(root):
+        raise UsageError("it lies outside the workspace", where=out, cure="write into the workspace")
+    if path.exists() and not begun:
+        raise UsageError("the file exists", where=out, cure="name a new one: nothing is written over")
+    return path

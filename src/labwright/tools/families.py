@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from labwright.tools import ask, code, datasets, docs, jobs, notes, papers, study
+from labwright.tools import ask, code, datajobs, datasets, docs, jobs, notes, papers, study
 from labwright.tools.desk import Desk
 from labwright.tools.family import Family
 
@@ -14,6 +14,7 @@ _FAMILIES: Mapping[str, Callable[[Desk], Family]] = {
     "notes": notes.family,
     "papers": papers.family,
     "data": datasets.family,
+    "datajobs": datajobs.family,
     "docs": docs.family,
     "code": code.family,
     "ask": ask.family,

@@ -13,10 +13,10 @@ from typing import Any, Literal
 from pydantic_ai.toolsets import FunctionToolset
 
 from labwright.contracts.errors import NotFoundError
-from labwright.contracts.literature import Citation, Direction, Failure, Found, Paper, Query, Unapplied
+from labwright.contracts.literature import Citation, Direction, Failure, Found, Paper, Query, Reference, Unapplied
 from labwright.literature import ids
 from labwright.literature.graph import survey
-from labwright.literature.reader import is_bibliography, outline
+from labwright.literature.reader import cited_in, is_bibliography, line, outline
 from labwright.literature.reader import page as page_of
 from labwright.literature.recipes import RuleExtractor, describe, read_recipes
 from labwright.tools.answers import answer, clipped, page
@@ -27,6 +27,8 @@ from labwright.tools.family import Family
 _ABSTRACT = 280
 _CONTEXT = 240
 _PAGE = 6000
+_CITED = 20  # references of a page
+_CITED_LENGTH = 110
 _BEST = 5  # of a graph's ranking: what to read next is what was asked for
 
 DESCRIPTION = "papers: search, read sections, citations, recipes with quotes, linked models and datasets, the library"
@@ -52,6 +54,7 @@ def family(desk: Desk) -> Family:
         do.papers_passages,
         do.paper_recipes,
         do.papers_graph,
+        do.papers_library,
     )
     tools = [declare(tool, effects=("read",)) for tool in reading]
     tools.append(declare(do.paper_note, effects=("write",)))
@@ -122,7 +125,10 @@ class PaperTools:
         if not section:
             return "\n".join([head, *remarks, "Sections:", outline(read.document)])
         shown = page_of(read.document, None if section == "all" else section, offset, _PAGE)
-        return "\n".join([head, *(remarks if offset == 0 else []), f"[{shown.note}]", "", shown.text])
+        lines = [head, *(remarks if offset == 0 else []), f"[{shown.note}]", "", shown.text]
+        if section != "all" and not is_bibliography(section):  # which are where the list stands itself
+            lines += _cited(cited_in(read.document, shown.text))
+        return "\n".join(lines)
 
     def paper_cited(
         self, paper: str, direction: Literal["references", "citations"] = "citations", limit: int = 20, skip: int = 0
@@ -224,6 +230,26 @@ class PaperTools:
         )
         return page("read_next", lines, skip=skip, **head)
 
+    def papers_library(self, limit: int = 20, skip: int = 0) -> str:
+        """What this lab has read, newest first: why, and the notes on it. To search in it, papers_search.
+
+        Args:
+            limit: at most so many
+            skip: for the next page
+        """
+        library = self._desk.library
+        lines = (
+            {
+                "id": entry.paper.id,
+                "title": clipped(entry.paper.title, 120),
+                "why": clipped(entry.why, 200),
+                "notes": [clipped(note, 200) for note in entry.notes],
+                "text": None if entry.text_hash else "not kept",
+            }
+            for entry in library.entries(limit)
+        )
+        return page("papers", lines, skip=skip, total=library.size)
+
     def paper_note(self, paper: str, text: str) -> str:
         """Remember something about a paper of the library.
 
@@ -266,6 +292,15 @@ def citation_line(citation: Citation) -> dict[str, Any]:
         "intents": list(citation.intents),
         "context": context,
     }
+
+
+def _cited(entries: Sequence[Reference]) -> list[str]:
+    """The references of a page, so that they can be followed: those with an id first."""
+    if not entries:
+        return []
+    ordered = sorted(entries, key=lambda entry: not entry.ids.key)
+    more = [f"and {len(entries) - _CITED} more: section=references"] if len(entries) > _CITED else []
+    return ["", "Cited here:", *(clipped(line(entry), _CITED_LENGTH) for entry in ordered[:_CITED]), *more]
 
 
 def _papers(found: Found, skip: int) -> str:

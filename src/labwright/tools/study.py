@@ -25,7 +25,7 @@ from labwright.study.drafting import Draft, write_draft
 from labwright.study.engine import STOP_FILE
 from labwright.study.naming import short
 from labwright.study.proposing import Idea, Script, ablate, find_trial, propose
-from labwright.study.scripts import content_hash
+from labwright.study.scripts import content_hash, kept
 from labwright.study.spec import STUDY_FILE, bundled_recipes, read_study, recipe_path
 from labwright.tools.answers import answer, clipped, page, rounded
 from labwright.tools.declare import declare
@@ -360,18 +360,25 @@ class StudyTools:
             view = self._ledger.study_view(str(args.get("study", "")))
         except LabwrightError as error:
             return error.one_line()
-        waiting = [f"  {short(view.id, t.id)}: {t.change}" for t in view.trials if not view.runs_of(t.id)]
+        waiting = [trial for trial in view.trials if not view.runs_of(trial.id)]
         lines = [
             f"goal: {view.spec.goal}",
             f"base model: {view.spec.base_model}",
             f"data: {', '.join(d.name for d in view.spec.data)}",
             f"recipe: {view.spec.recipe.name} {dict(view.spec.recipe.params)}",
             f"left: {view.budget.left_wall_clock_s:.0f} s, {view.budget.left_runs} runs",
-            *(["trials that wait:", *waiting] if waiting else []),
+            *(["trials that wait:"] if waiting else []),
+            *(f"  {short(view.id, trial.id)}: {trial.change}" for trial in waiting),
         ]
         if view.spec.recipe.name not in bundled_recipes():
-            script = recipe_path(view.spec.recipe.name, Path(view.source))
-            lines += ["", f"--- {script.name}", script.read_text(errors="replace")[:_LONGEST_SCRIPT]]
+            lines += _shown(recipe_path(view.spec.recipe.name, Path(view.source)))
+        for recipe in dict.fromkeys(trial.recipe for trial in waiting):
+            try:
+                script = kept(recipe, Path(view.directory))
+            except LabwrightError as error:
+                lines += ["", error.one_line()]
+                continue
+            lines += _shown(script) if script is not None else []
         return "\n".join(lines)
 
     def preview_of_script(self, args: Mapping[str, Any]) -> str:
@@ -393,6 +400,10 @@ class StudyTools:
         if path.stat().st_size > _LONGEST_SCRIPT:
             raise UsageError("the script is too long to be read by a person", where=name, cure="keep it under 100 kB")
         return path.read_bytes()
+
+
+def _shown(script: Path) -> list[str]:
+    return ["", f"--- {script.name}", script.read_text(errors="replace")[:_LONGEST_SCRIPT]]
 
 
 def _verdict(view: StudyView, number: int) -> dict[str, Any]:

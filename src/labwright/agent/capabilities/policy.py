@@ -81,6 +81,7 @@ class EffectPolicy(AbstractCapability[Deps]):
                     "cost": {"usd": shown.usd, "gpu_hours": shown.gpu_hours, "wall_clock_s": shown.wall_clock_s},
                     "why": ruling.reason,
                     "preview": preview(args) if callable(preview) else "",
+                    "schema": tool_def.parameters_json_schema,
                 }
             )
         return args

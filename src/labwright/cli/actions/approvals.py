@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import getpass
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from rich.console import Console
+from pydantic import JsonValue
 from rich.table import Table
 
 from labwright.assemble import open_lab
+from labwright.cli.arguments import edited, with_changes
 from labwright.cli.edge import print_json, say
+from labwright.cli.transcript import one_line, wide
+from labwright.contracts.errors import UsageError
 from labwright.contracts.sessions import Approval
 from labwright.guard.approvals import Approvals
 
@@ -32,8 +36,8 @@ def list_all(every: bool, json: bool) -> int:
         table.add_column(heading, no_wrap=heading != "what", overflow="fold")
     for a in found:
         asked = time.strftime("%m-%d %H:%M", time.localtime(a.asked_at))
-        table.add_row(a.id, a.state, a.session_id, asked, a.what, cost_of(a))
-    Console().print(table)
+        table.add_row(a.id, a.state, a.session_id, asked, one_line(a.what, 200), cost_of(a))
+    wide().print(table)
     return 0
 
 
@@ -44,10 +48,19 @@ def show(approval_id: str, json: bool) -> int:
     return 0
 
 
-def approve(approval_id: str, args: str | None, json: bool) -> int:
-    """Approve, with other arguments where some are given."""
-    answered = Approvals(open_lab().ledger).answer(approval_id, "approved", by=getpass.getuser(), args=args)
-    return _told(answered, json)
+def approve(approval_id: str, args: str | None, changes: Sequence[str], edit: bool, json: bool) -> int:
+    """Approve, with other arguments where some are given, set one by one, or left in an editor."""
+    if (args is not None) + bool(changes) + edit > 1:
+        raise UsageError("arguments are given in more than one way", cure="use one of --args, --set and --edit")
+    lab = open_lab()
+    approvals = Approvals(lab.ledger)
+    final: Mapping[str, JsonValue] | str | None = args
+    if changes or edit:
+        asked = approvals.get(approval_id)
+        environment = lab.settings.process_environment
+        editor = environment.get("VISUAL") or environment.get("EDITOR") or ""
+        final = with_changes(asked.args, changes) if changes else edited(asked.args, editor, approval_id)
+    return _told(approvals.answer(approval_id, "approved", by=getpass.getuser(), args=final), json)
 
 
 def deny(approval_id: str, why: str, json: bool) -> int:
@@ -60,7 +73,7 @@ def described(a: Approval) -> str:
     """What is asked, as a page."""
     lines = [
         f"{a.id} ({a.state}) of session {a.session_id}",
-        f"  what     {a.what}",
+        f"  what     {one_line(a.what, 300)}",
         f"  effects  {', '.join(a.effects) or 'not declared'}",
         f"  cost     {cost_of(a)}",
         f"  left     {a.budget_left}",

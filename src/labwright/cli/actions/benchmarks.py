@@ -18,7 +18,7 @@ def add(
     source: str,
     name: str | None,
     out: Path | None,
-    decoding: tuple[int, float | None, int | None, int | None, bool],
+    decoding: tuple[int, int | None, float | None, int | None, int | None, bool],
     sizes: tuple[int, int | None, int],
     rubric: str | None,
     mapped: Sequence[str],
@@ -27,7 +27,7 @@ def add(
     json: bool,
 ) -> int:
     """Freeze a benchmark."""
-    samples, temperature, few_shot, max_new_tokens, chat = decoding
+    samples, pass_at, temperature, few_shot, max_new_tokens, chat = decoding
     dev, test, seed = sizes
     metric, filter_name, include_path, allow_code = task
     options = AddOptions(
@@ -36,6 +36,7 @@ def add(
         most_test=test,
         few_shot=few_shot,
         samples=samples,
+        pass_at=pass_at,
         temperature=temperature,
         max_new_tokens=max_new_tokens,
         chat=chat,

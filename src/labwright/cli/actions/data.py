@@ -15,7 +15,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from labwright.assemble import open_lab
-from labwright.assemble_data import layout_of
+from labwright.assemble_data import workbench
 from labwright.assemble_reading import ReadingRoom
 from labwright.cli import transcript
 from labwright.cli.edge import print_json, say
@@ -23,9 +23,10 @@ from labwright.cli.transcript import one_line
 from labwright.contracts.data import ColumnProfile, Inspection
 from labwright.contracts.errors import UsageError
 from labwright.data import finding, inspection
-from labwright.data.layouts import TARGETS, ConvertOptions, Target, write_converted
-from labwright.data.layouts import convert as converted
+from labwright.data.conversion import convert_source
+from labwright.data.layouts import TARGETS, ConvertOptions, Target
 from labwright.data.layouts.example import AnswerForm, Form
+from labwright.data.workbench import Workbench
 
 _CELL = 160
 
@@ -54,8 +55,8 @@ def find(query: str, task: str | None, limit: int, papers: bool, offline: bool, 
 
 def inspect(src: str, split: str | None, samples: int, seconds: float, offline: bool, json: bool) -> int:
     """What a dataset holds."""
-    with reading(offline) as room:
-        found = inspection.inspect(room.table(src, split), seconds=seconds, samples=samples)
+    with working(offline) as bench:
+        found = inspection.inspect(bench.source(src, split=split), seconds=seconds, samples=samples)
     if json:
         print_json(asdict(found))
         return 0
@@ -84,17 +85,16 @@ def convert(
         repair=repair,
         keep=tuple(keep),
     )
-    with reading(offline) as room:
-        table = room.table(src, split)
-        layout = layout_of(table)
-        transcript.note(f"{layout.kind}{f' ({layout.variant})' if layout.variant else ''}: {layout.why}")
-        written = write_converted(converted(table.rows(), layout, target, chosen), out)
+    with working(offline) as bench:
+        done = convert_source(bench, src, out, target, chosen, source_split=split)
+    layout, written = done.layout, done.written
+    transcript.note(f"{layout.kind}{f' ({layout.variant})' if layout.variant else ''}: {layout.why}")
     left_out = [name for name in layout.others if name not in keep]
     if json:
         print_json({**asdict(written), "out": str(written.out), "rejects": str(written.rejects or ""),
-                    "layout": layout.kind, "columns_left_out": left_out})  # fmt: skip
+                    "layout": layout.kind, "columns_left_out": left_out, "version": done.version.id})  # fmt: skip
         return 0
-    say(f"wrote {written.rows:,} rows to {written.out}")
+    say(f"wrote {written.rows:,} rows to {written.out}, version {done.version.id}")
     if written.rejects is not None:
         say(f"kept {written.rejected:,} aside in {written.rejects}")
         for reason, count in list(written.reasons.items())[:10]:
@@ -104,6 +104,17 @@ def convert(
     if left_out:
         transcript.note(f"columns left out: {', '.join(left_out)}; --keep carries one over")
     return 0
+
+
+@contextmanager
+def working(offline: bool) -> Iterator[Workbench]:
+    """A lab's data for a command."""
+    lab = open_lab()
+    room = ReadingRoom(lab, offline=offline)
+    try:
+        yield workbench(lab, room)
+    finally:
+        room.close()
 
 
 @contextmanager

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import cast, get_args
 
 from labwright.assemble import open_lab
-from labwright.assemble_data import ancestry, benchmark, declared_sources, embedder, tokens_of, workbench
+from labwright.assemble_data import ancestry, as_read_by, benchmark, declared_sources, embedder, workbench
 from labwright.assemble_reading import ReadingRoom
 from labwright.cli import transcript
 from labwright.cli.edge import print_json, say
@@ -48,20 +48,18 @@ def audit(
     with ExitStack() as stack:
         stack.callback(room.close)
         bench = workbench(lab, room)
-        known = bench.find(src)
-        table = bench.table(known) if known is not None else room.table(src, split)
+        table = bench.source(src, split=split)
         others = tuple(room.table(src, size.name) for size in table.splits if size.name != table.split)
         benchmarks: list[OpenBenchmark | SealedBenchmark] = []
         for directory in against:
             benchmarks += stack.enter_context(benchmark(lab, directory))
-        request = Request(
+        request = replace(
+            as_read_by(lab, model, max_length) if model is not None else Request(),
             purpose=cast("Purpose | None", purpose),
-            tokens=tokens_of(lab, model) if model is not None else None,
-            max_length=max_length,
             others=others,
             against=tuple(benchmarks),
             sources=declared_sources(bench, src),
-            ancestry=ancestry(bench, room, src, against),
+            ancestry=ancestry(bench, room, src, against, benchmarks, table),
             embedder=embedder(lab, meaning, against) if meaning is not None else None,
         )
         tell = None if json else transcript.note

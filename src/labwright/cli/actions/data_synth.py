@@ -2,62 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from labwright.agent.models import ModelAccess, resolve_model
-from labwright.agent.synthesis import Synthesists
 from labwright.assemble import Lab, open_lab
 from labwright.assemble_intern import accounted
+from labwright.assemble_synthesis import Payer, make_rows, models_of
 from labwright.cli import transcript
 from labwright.cli.edge import print_json, say
-from labwright.compute.programs import SandboxedPrograms
-from labwright.contracts.events import DatasetRegistered
-from labwright.contracts.research import DatasetVersion
+from labwright.contracts.errors import BudgetError
 from labwright.contracts.sessions import SessionBudget
-from labwright.data.overlap import BenchItem
-from labwright.data.synthesis import Parts, Standing, SynthesisReport, read_spec, synthesise
-from labwright.data.synthesis.parts import SealedCount
-from labwright.referee.pack import read_pack
-from labwright.referee.protocol import Gate, Seal
+from labwright.data.synthesis import SpecFile, Standing, SynthesisReport, read_spec
+
+
+class _CeilingError(BudgetError):
+    """Ends the session of a run whose rows are kept, so that the ledger says why it ended."""
 
 
 def synth(spec: Path, out: Path, model: str | None, against: list[Path], json: bool) -> int:
     """Run a spec to its target or its budget; the same command goes on where it stopped."""
     lab = open_lab()
     source = read_spec(spec)
-    access = ModelAccess.of(lab.settings)
-    programs = SandboxedPrograms(lab.sandbox, lab.settings.process_environment)
-    ceiling = SessionBudget(usd=source.spec.budget.usd, tokens=source.spec.budget.tokens)
-    name = model or access.main or "template"
-    with (
-        _sealed(lab, against) as sealed,
-        accounted(lab, f"synthesis of {spec.name}", name, ceiling) as deps,
-        Synthesists(
-            lambda role, asked: resolve_model(asked or access.model_for(role, model), access), session=deps.spending
-        ) as synthesists,
-    ):
-        parts = Parts(
-            writer=synthesists.writer if model or access.main else None,
-            judge=synthesists.judge if model or access.main or access.judge else None,
-            programs=programs,
-            data=[version for version in lab.ledger.datasets() if Path(version.path).is_file()],
-            benchmarks={folder.name: _items(folder) for folder in against},
-            sealed=sealed,
-            home=lab.home,
-        )
-        report = synthesise(source, out, parts=parts, progress=None if json else _Told())
-        session = deps.session_id
-    _register(lab, report)
+    told = None if json else _Told()
+    report: SynthesisReport | None = None
+    models = [name for name in models_of(lab, source.spec, model) if name]
+    with suppress(_CeilingError), _payer(lab, source, models) as (payer, session):
+        report = make_rows(lab, source, out, payer=payer, model=model, against=against, progress=told)
+        if report.at_ceiling:
+            raise _CeilingError(report.at_ceiling)
+    assert report is not None  # another error has left this function
     if json:
         print_json({**report.as_json(), "session": session})
     else:
-        _print(report, programs.remark)
-    return 0 if report.complete else 1
+        _print(report)
+    return 0 if report.complete else 3 if report.at_ceiling else 1
+
+
+@contextmanager
+def _payer(lab: Lab, source: SpecFile, models: Sequence[str]) -> Iterator[tuple[Payer, str | None]]:
+    """A session that counts what the models take; nothing where the spec asks none."""
+    if not models:
+        yield Payer(), None
+        return
+    ceiling = SessionBudget(usd=source.spec.budget.usd, tokens=source.spec.budget.tokens)
+    with accounted(lab, f"synthesis of {source.path.name}", models[0], ceiling) as deps:
+        yield Payer(deps.spending), deps.session_id
 
 
 class _Told:
@@ -74,49 +67,28 @@ class _Told:
             transcript.note(f"{standing.doing}: {standing.accepted} of {standing.wanted} rows ({slices})")
 
 
-@contextmanager
-def _sealed(lab: Lab, against: list[Path]) -> Iterator[SealedCount | None]:
-    """The referee's count of rows that hold items of these benchmarks' sealed tests."""
-    if not against:
-        yield None
-        return
-    referee = lab.referee()
-    try:
-        ids = [referee.seal(Seal(None, str(folder.resolve()))).benchmark_id for folder in against]
-
-        def count(version: DatasetVersion) -> int:
-            return sum(referee.gate(Gate(None, each, version, "test", "block")).rows_hit for each in ids)
-
-        yield count
-    finally:
-        referee.close()
-
-
-def _items(folder: Path) -> list[BenchItem]:
-    """What everybody may see of a benchmark: dev and the worked examples."""
-    pack = read_pack(folder)
-    return [BenchItem(item.id, item.prompt, item.answer) for item in (*pack.dev, *pack.shots)]
-
-
-def _register(lab: Lab, report: SynthesisReport) -> None:
-    if report.version is not None:
-        lab.ledger.record(None, DatasetRegistered(report.version, ()))
-
-
-def _print(report: SynthesisReport, remark: str) -> None:
+def _print(report: SynthesisReport) -> None:
     grid = Table(box=None, pad_edge=False)
     for heading in ("slice", "rows", "wanted", "made", "accepted", "refused for"):
         grid.add_column(heading, justify="right" if heading in ("rows", "wanted", "made", "accepted") else "left")
     for part in report.slices:
         reasons = ", ".join(f"{reason} ×{count}" for reason, count in list(part.refused.items())[:3])
-        grid.add_row(part.name, str(part.accepted), str(part.wanted), str(part.made), f"{part.acceptance:.0%}",
-                     reasons or part.why)  # fmt: skip
+        grid.add_row(part.name, str(part.accepted), str(part.wanted), str(part.made), f"{part.acceptance:.0%}", reasons)
     Console().print(grid)
     say(f"{report.rows} of {report.wanted} rows in {report.out}")
     say(f"refused rows: {report.rejected}; where each row came from: {report.provenance}")
     if report.version is not None:
         say(f"dataset version {report.version.id}")
+    if report.sealed_hits is not None:
+        say(f"{report.sealed_hits} of the rows hold items of a sealed test, by the referee's count")
+    if report.spent.calls:
+        spent = report.spent
+        unpriced = f" and {spent.unpriced_calls} calls of unknown price" if spent.unpriced_calls else ""
+        say(f"model calls: {spent.calls}, {spent.tokens:,} tokens, ${spent.usd:.4f}{unpriced}")
+    for part in report.slices:
+        if part.why:
+            say(f"{part.name} is not complete: {part.why}")
     if not report.complete:
-        say("not complete: raise the budget in the spec, or loosen a check, and give the same command again")
-    for text in (*report.remarks, *([f"programs were not confined: {remark}"] if remark else ())):
+        say("raise `budget` in the spec and give the same command again; with other checks, give another output file")
+    for text in report.remarks:
         transcript.note(text)

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import cast, get_args
 
 from labwright.assemble import Lab, open_lab
-from labwright.assemble_data import generator, made_document, workbench
+from labwright.assemble_data import made_document, workbench
+from labwright.assemble_difficulty import score_rows, scored_document
 from labwright.assemble_reading import ReadingRoom
 from labwright.cli import transcript
 from labwright.cli.edge import print_json, say
 from labwright.contracts.errors import UsageError
 from labwright.contracts.generation import Decoding
+from labwright.contracts.specs import parse_duration
 from labwright.data import commands
 from labwright.data.difficulty import Method
 from labwright.data.difficulty.bins import BINS
@@ -66,7 +68,7 @@ def upsample(
     json: bool,
 ) -> int:
     """Some rows more often."""
-    chosen = dict(_pairs(weights, "--weight")) if weights else None
+    chosen = _named(weights, "--weight") if weights else None
     with _bench(offline) as (_, bench):
         made = commands.upsample(bench, src, out, where=where, factor=factor, by=by, weights=chosen, seed=seed)
         return _told([made], json)
@@ -93,7 +95,7 @@ def split(
     """Parts that share no row, and no copies of one."""
     if together not in get_args(Together):
         raise UsageError(f"there is no {together!r}", where="--together", cure=f"use {', '.join(get_args(Together))}")
-    shares: Mapping[str, float] = dict(_pairs(parts, "--part")) if parts else {"train": 0.9, "test": 0.1}
+    shares: Mapping[str, float] = _named(parts, "--part") if parts else {"train": 0.9, "test": 0.1}
     plan = Plan(shares, seed, stratify, group, cast(Together, together))
     with _bench(offline) as (_, bench):
         return _told(commands.split(bench, src, out, plan), json)
@@ -106,29 +108,33 @@ def difficulty(
     method: str,
     samples: int,
     keep: str | None,
-    new_tokens: int,
+    sampling: tuple[int, float | None, Sequence[str], bool],
+    wall_clock: str | None,
     seed: int,
     offline: bool,
     json: bool,
 ) -> int:
-    """How hard each row is for a model."""
+    """How hard each row is for a model. `sampling`: new tokens, temperature, stops, whether in the chat template."""
     if method not in get_args(MethodKind):
         raise UsageError(f"there is no method {method!r}", where="--by", cure=f"use {', '.join(get_args(MethodKind))}")
     if keep is not None and keep not in BINS:
         raise UsageError(f"there is no variant {keep!r}", where="--keep", cure=f"use {', '.join(BINS)}")
-    decoding = Decoding(max_new_tokens=new_tokens, temperature=0.8 if samples > 1 else 0.0)
+    new_tokens, heat, stops, chat = sampling
+    temperature = heat if heat is not None else 0.8 if samples > 1 else 0.0
+    decoding = Decoding(new_tokens, temperature, tuple(stops), seed=seed, chat=chat)
     asked = Method(cast(MethodKind, method), samples, decoding)
-    with _bench(offline) as (lab, bench), generator(lab, model) as (scorer, model_id):
-        scored = commands.difficulty(
-            bench, src, out, scorer, model_id, asked, keep=keep, seed=seed, progress=_Rows(json)
-        )
-    counts = {str(kind): count for kind, count in scored.result.counts.items()}
+    told = _Rows(json)
+    with _bench(offline) as (lab, bench):
+        scored = score_rows(
+            lab, bench, src, out, model, asked,
+            keep=keep, seed=seed, most_s=_seconds(wall_clock), progress=told, on_model=told.of_model,
+        )  # fmt: skip
     if json:
-        variants = {str(kind): made_document(made) for kind, made in scored.variants.items()}
-        print_json({**made_document(scored.made), "counts": counts, "variants": variants})
+        print_json(scored_document(scored))
         return 0
     _print(scored.made)
-    say(", ".join(f"{count:,} {kind}" for kind, count in counts.items()))
+    say(", ".join(f"{count:,} {kind}" for kind, count in scored.result.counts.items()))
+    say(f"mean {method} {scored.result.mean:.4g}; {scored.result.scores.known:,} scores were known already")
     for made in scored.variants.values():
         say(f"  {made.version.name}: {made.version.rows:,} rows, version {made.version.id}")
     return 0
@@ -175,12 +181,27 @@ def _bench(offline: bool) -> Iterator[tuple[Lab, Workbench]]:
         room.close()
 
 
+def _seconds(duration: str | None) -> float | None:
+    if duration is None:
+        return None
+    try:
+        return parse_duration(duration)
+    except ValueError as error:
+        raise UsageError(str(error), where="--wall-clock", cure="write, for example, --wall-clock 30m") from error
+
+
 class _Rows:
-    """Says how far scoring is, at each tenth."""
+    """Says what the model is doing, and how far scoring is, at each tenth."""
 
     def __init__(self, quiet: bool) -> None:
         self._quiet = quiet
         self._last = -1
+        self._said = ""
+
+    def of_model(self, what: str, _fraction: float) -> None:
+        if what != self._said and not self._quiet:
+            self._said = what
+            transcript.note(what)
 
     def __call__(self, done: int, of: int) -> None:
         share = 10 * done // max(of, 1)
@@ -203,6 +224,15 @@ def _pairs(texts: Sequence[str], option: str) -> list[tuple[str, float]]:
     return found
 
 
+def _named(texts: Sequence[str], option: str) -> dict[str, float]:
+    """As `_pairs`, each name once."""
+    pairs = _pairs(texts, option)
+    again = next((name for place, (name, _) in enumerate(pairs) if name in dict(pairs[:place])), None)
+    if again is not None:
+        raise UsageError(f"{again!r} is named twice", where=option, cure="give each name once")
+    return dict(pairs)
+
+
 def _told(made: Sequence[Made], json: bool) -> int:
     if json:
         print_json([made_document(each) for each in made] if len(made) > 1 else made_document(made[0]))
@@ -218,6 +248,6 @@ def _print(made: Made) -> None:
     say(f"{version.name}: {version.rows:,} rows{where}, version {version.id}")
     if made.dropped:
         beside = f", with reasons in {made.rejects}" if made.rejects is not None else ""
-        say(f"  {made.dropped:,} rows left behind{beside}")
+        say(f"  {made.dropped:,} {'row' if made.dropped == 1 else 'rows'} left behind{beside}")
     for text in made.remarks:
         transcript.note(text)

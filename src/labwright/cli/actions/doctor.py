@@ -14,9 +14,12 @@ from dataclasses import asdict
 import psutil
 
 from labwright.cli.edge import print_json, say
+from labwright.compute.fences import kept_by_the_kernel
 from labwright.compute.sandbox import Sandbox
 from labwright.config import Settings, read_settings
+from labwright.contracts.errors import LabwrightError
 from labwright.contracts.research import Check
+from labwright.ledger.connection import described
 
 _TRAINING = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "safetensors")
 _KEYS = ("HF_TOKEN", "OPENAI_API_KEY", "ANTHROPIC_API_KEY")
@@ -25,7 +28,7 @@ _KEYS = ("HF_TOKEN", "OPENAI_API_KEY", "ANTHROPIC_API_KEY")
 def examine(json: bool) -> int:
     """Print each check; exit 1 when something that every study needs is missing."""
     checks = list(_checks(read_settings()))
-    needed = {"python", "training libraries", "lab home"}
+    needed = {"python", "training libraries", "lab home", "ledger"}
     ready = all(c.ok for c in checks if c.name in needed)
     if json:
         print_json({"ready": ready, "checks": [asdict(c) for c in checks]})
@@ -48,6 +51,7 @@ def _checks(settings: Settings) -> Iterator[Check]:
     yield Check("memory", enough, f"{memory.total / 1e9:.1f} GB, {memory.available / 1e9:.1f} GB free",
                 "a 135M-parameter model needs about 5 GB to train")  # fmt: skip
     yield _home(settings)
+    yield _ledger(settings)
     yield _gpu()
     yield _training()
     yield _bundled()
@@ -55,9 +59,17 @@ def _checks(settings: Settings) -> Iterator[Check]:
     enforced = sandbox.boundary == "enforced"
     yield Check("boundary", enforced, "bubblewrap works: runs and the generation worker are sandboxed" if enforced
                 else f"not enforced: {sandbox.why}")  # fmt: skip
+    yield _ceilings(settings)
     environment = settings.process_environment
     found = [k for k in _KEYS if environment.get(k)]
     yield Check("keys", True, ", ".join(found) if found else "none set; the autopilot and bundled models need none")
+
+
+def _ledger(settings: Settings) -> Check:
+    try:
+        return Check("ledger", True, described(settings.database_url))
+    except LabwrightError as error:
+        return Check("ledger", False, f"{error.where}: {error.what}", error.cure or "")
 
 
 def _home(settings: Settings) -> Check:
@@ -83,6 +95,20 @@ def _gpu() -> Check:
         return Check("gpu", False, f"nvidia-smi does not answer: {error}", "check the driver with nvidia-smi")
     names = "; ".join(answer.stdout.strip().splitlines())
     return Check("gpu", answer.returncode == 0, names or answer.stderr.strip(), "check the driver with nvidia-smi")
+
+
+def _ceilings(settings: Settings) -> Check:
+    """Who keeps a run to its processes and its memory."""
+    kept, why = kept_by_the_kernel(settings.cgroups)
+    if len(kept) == 2:
+        return Check("ceilings", True, "cgroups work: the kernel limits the processes and the memory of each run")
+    watched = " and ".join(name for name, key in (("processes", "pids"), ("memory", "memory")) if key not in kept)
+    cure = "with systemd: systemd-run --user --scope labwright …; in a container: make its /sys/fs/cgroup writable"
+    if settings.cgroups == "off":
+        cure = "unset LABWRIGHT_CGROUPS"
+    return Check(
+        "ceilings", False, f"{watched} of a run are counted four times a second, not by the kernel: {why}", cure
+    )
 
 
 def _training() -> Check:

@@ -14,6 +14,7 @@ from labwright.contracts.errors import UsageError
 from labwright.contracts.research import BASE
 from labwright.models import resolve
 from labwright.referee.protocol import Evaluate, OpenTest, Seal
+from labwright.study.report import numbers
 
 
 def evaluate(model: str, benchmark: Path, split: str, few_shot: bool, limit: int | None, json: bool) -> int:
@@ -21,6 +22,9 @@ def evaluate(model: str, benchmark: Path, split: str, few_shot: bool, limit: int
     if split not in ("dev", "test"):
         raise UsageError(f"there is no split {split!r}", where="--split", cure="use dev or test")
     _must_be_a_pack(benchmark)
+    if split == "test" and not sys.stdin.isatty():
+        what = "opening a sealed test needs a person at a terminal"
+        raise UsageError(what, where="--split test", cure="use --split dev")
     lab = open_lab()
     base = resolve(
         model, lab.home, Path.cwd(), lambda what, fraction: _progress(f"{what} {fraction:.0%}"), asked_as="MODEL"
@@ -52,9 +56,10 @@ def evaluate(model: str, benchmark: Path, split: str, few_shot: bool, limit: int
     if json:
         print_json(asdict(found))
     else:
-        score = found.score
         say(f"{sealed.name} ({split}, {found.items} items, {found.style.replace('_', '-')}): {found.metric} "
-            f"{score.estimate:.1%}  [{score.low:.1%}, {score.high:.1%}]  in {found.duration_s:.1f} s")  # fmt: skip
+            f"{numbers.scored(found.score)} in {found.duration_s:.1f} s")  # fmt: skip
+        for other in found.beside:
+            say(f"  {other.name} {numbers.scored(other.score)}")
         say(f"boundary: {found.boundary}")
     return 0
 
@@ -69,10 +74,6 @@ def _must_be_a_pack(benchmark: Path) -> None:
 
 def _ask_a_person(name: str, opened: int) -> None:
     """The sealed test may be opened by a person only, who is told how often that has happened."""
-    if not sys.stdin.isatty():
-        raise UsageError(
-            "opening a sealed test needs a person at a terminal", where="--split test", cure="use --split dev"
-        )
     print(  # noqa: T201
         f"The test of {name} has been opened {opened} times in this lab. Each look makes it worth less.",
         file=sys.stderr,

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic_ai import CancellationToken
 
-from labwright.agent.models import ModelAccess
+from labwright.agent.models import ModelAccess, resolve_model
 from labwright.agent.session import Outcome, Session
 from labwright.assemble import Lab, open_lab
 from labwright.assemble_intern import Person, open_session, work_in
 from labwright.cli import transcript
+from labwright.cli.calls import Lines
 from labwright.cli.edge import print_json, say
 from labwright.contracts.errors import UsageError
-from labwright.contracts.sessions import ApproveMode, SessionBudget, SessionView
+from labwright.contracts.sessions import ApproveMode, SessionAdjusted, SessionBudget, SessionView
 from labwright.data.intake import TakenIn, take_in
 
 _MODES: tuple[ApproveMode, ...] = ("ask", "auto", "never")
@@ -40,22 +43,43 @@ def run(
     lab = open_lab()
     if not prompt.strip():
         raise UsageError("the prompt is empty", cure='say what to do: labwright run "Teach … to …"')
-    chosen = ModelAccess.of(lab.settings).model_for("main", model)
-    budget = SessionBudget(
-        usd=budget_usd,
-        wall_clock_s=budget_hours * 3600 if budget_hours is not None else None,
-        tokens=budget_tokens,
-        steps=max_steps,
-    )
+    access = ModelAccess.of(lab.settings)
+    chosen = access.model_for("main", model)
+    resolve_model(chosen, access)  # before a session that nobody can work in
+    budget = _budget(budget_usd, budget_hours, budget_tokens, max_steps)
     place = workspace or Path.cwd()
     prompt = "\n".join([prompt, *(said_of(take_in(file, attachments(place))) for file in attach)])
     session_id = open_session(lab, prompt, model=chosen, workspace=place, approve=mode_of(approve), budget=budget)
     return work(lab, session_id, prompt, None, json)
 
 
-def resume(session_id: str, message: str | None, model: str | None, json: bool) -> int:
-    """Go on with a session: with a new message, or with the answers to what was open."""
-    return work(open_lab(), session_id, message, model, json)
+def resume(
+    session_id: str,
+    message: str | None,
+    model: str | None,
+    approve: str | None,
+    budget_usd: float | None,
+    budget_hours: float | None,
+    budget_tokens: int | None,
+    max_steps: int | None,
+    json: bool,
+) -> int:
+    """Go on with a session: with a new message, or with the answers to what was open; under other ceilings if given."""
+    if message is not None and not message.strip():
+        raise UsageError("the message is empty", where="--message", cure="say something, or leave it out to go on")
+    lab = open_lab()
+    before = lab.ledger.session_view(session_id).budget
+    given = _budget(budget_usd, budget_hours, budget_tokens, max_steps)
+    mode = mode_of(approve) if approve is not None else None
+    changed = {name: value for name, value in asdict(given).items() if value is not None}
+    if changed or mode is not None:
+        budget = replace(before, **changed) if changed else None
+        lab.ledger.record(None, SessionAdjusted(session_id, budget, mode, getpass.getuser()))
+    return work(lab, session_id, message, model, json)
+
+
+def _budget(usd: float | None, hours: float | None, tokens: int | None, steps: int | None) -> SessionBudget:
+    return SessionBudget(usd, hours * 3600 if hours is not None else None, tokens, steps)
 
 
 def work(lab: Lab, session_id: str, text: str | None, model: str | None, json: bool) -> int:
@@ -72,7 +96,7 @@ def work(lab: Lab, session_id: str, text: str | None, model: str | None, json: b
 
 async def _turn(lab: Lab, session_id: str, text: str | None, model: str | None) -> Outcome:
     async with work_in(lab, session_id, person=Person(), say=transcript.note, model_id=model) as session:
-        return await interruptible(session, text, transcript.Lines(sys.stderr), stream=False)
+        return await interruptible(session, text, Lines(sys.stderr), stream=False)
 
 
 async def interruptible(session: Session, text: str | None, lines: Any, *, stream: bool) -> Outcome:

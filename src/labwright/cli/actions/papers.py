@@ -25,10 +25,11 @@ from labwright.contracts.literature import (
     Paper,
     PaperIds,
     Query,
+    Reading,
     Unapplied,
 )
 from labwright.literature import ids
-from labwright.literature.reader import is_bibliography, outline, page
+from labwright.literature.reader import cited_in, is_bibliography, line, outline, page
 
 _PAGE = 20_000
 _OUTLINE = "list"
@@ -101,12 +102,19 @@ def read(paper: str, section: str | None, offset: int, offline: bool, json: bool
         print_json(asdict(document)) if json else say(outline(document))
         return 0
     shown = page(document, section, offset, _PAGE)
+    listed = section is None or is_bibliography(section)  # the references stand there themselves
+    cited = () if listed else cited_in(document, shown.text)
     if json:
         about = {"paper": asdict(reading.paper), "origin": document.origin, "from_library": reading.from_library}
         remarks = [*reading.remarks, *document.remarks]
-        print_json({**about, "remarks": remarks, **asdict(shown), "following": shown.following})
+        entries = [{"id": entry.ids.key, **asdict(entry)} for entry in cited]
+        print_json({**about, "remarks": remarks, **asdict(shown), "following": shown.following, "cited": entries})
         return 0
     say(shown.text)
+    if cited:
+        say("\ncited here")
+        for entry in cited:
+            say(f"  {one_line(line(entry), 150)}")
     for text in (*reading.remarks, *document.remarks):
         transcript.note(text)
     transcript.note(f"{document.origin}: {shown.note.replace('offset=', '--offset ')}")
@@ -174,8 +182,9 @@ def add(what: str, why: str, offline: bool, json: bool) -> int:
         if path.suffix.lower() == ".pdf" or path.is_file():
             document = room.reader.read_pdf(path)
             paper = Paper(document.ids, document.title or path.stem, abstract=document.abstract, sources=("file",))
-            entry = room.library.keep(paper, document, why or f"added from {path.name}")
-            remarks: tuple[str, ...] = document.remarks
+            reading = room.literature.identified(Reading(paper, document, from_library=False))
+            entry = room.library.keep(paper, reading.document, why or f"added from {path.name}")
+            remarks: tuple[str, ...] = (*reading.remarks, *document.remarks)
         else:
             reading = room.literature.read(ids.parse(what), why or "added at the terminal")
             kept = room.library.entry(reading.paper.ids)

@@ -6,19 +6,22 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from rich.console import Console
+import psutil
 from rich.table import Table
 
 from labwright.assemble import open_lab
 from labwright.cli.edge import print_json, say
-from labwright.cli.transcript import one_line, spent
-from labwright.contracts.errors import UsageError
+from labwright.cli.transcript import one_line, spent, wide
+from labwright.contracts.errors import StorageError, UsageError
 from labwright.contracts.sessions import SessionSummary, SessionView
+
+_CUT_OFF = "cut off"
 
 
 def list_all(json: bool) -> int:
     """Every session of the lab, newest last."""
-    found = open_lab().ledger.sessions()
+    lab = open_lab()
+    found = lab.ledger.sessions()
     if json:
         print_json([asdict(s) for s in found])
         return 0
@@ -30,8 +33,10 @@ def list_all(json: bool) -> int:
     for heading in ("state", "model", "tokens", "spent", "goal"):
         table.add_column(heading, no_wrap=heading != "goal", overflow="fold")
     for s in found:
-        table.add_row(s.id, _state(s), s.model, f"{s.tokens:,}", _price(s), one_line(s.goal, 60))
-    Console().print(table)
+        pid = lab.ledger.session_view(s.id).pid if s.state == "running" else None
+        model, goal = one_line(s.model, 40), one_line(s.goal, 60)
+        table.add_row(s.id, _state(s, pid), model, f"{s.tokens:,}", _price(s), goal)
+    wide().print(table)
     return 0
 
 
@@ -56,7 +61,12 @@ def export(session_id: str, out: Path, json: bool) -> int:
     if out.exists():
         raise UsageError("the file exists", where=str(out), cure="name a new one")
     lab = open_lab()
-    entries = write_trace(lab.ledger, session_id, out, lab.settings.process_environment)
+    try:
+        entries = write_trace(lab.ledger, session_id, out, lab.settings.process_environment)
+    except OSError as error:
+        cure = "name a file in a directory that is there"
+        told = StorageError.of(error) or UsageError(f"cannot be written: {error.strerror}", where=str(out), cure=cure)
+        raise told from error
     if json:
         print_json({"session": session_id, "out": str(out), "entries": entries})
     else:
@@ -65,8 +75,11 @@ def export(session_id: str, out: Path, json: bool) -> int:
 
 
 def _headline(view: SessionView) -> str:
+    state = _state(view, view.pid)
+    if state == _CUT_OFF:
+        state = f"{_CUT_OFF}: its process is gone, and `labwright sessions resume {view.id}` goes on"
     lines = [
-        f"{view.id}: {_state(view)}" + (f", {view.reason}" if view.reason else ""),
+        f"{view.id}: {state}" + (f", {view.reason}" if view.reason else ""),
         f"  goal       {view.goal}",
         f"  model      {view.model}",
         f"  workspace  {view.workspace}",
@@ -78,7 +91,10 @@ def _headline(view: SessionView) -> str:
     return "\n".join(lines)
 
 
-def _state(session: SessionSummary | SessionView) -> str:
+def _state(session: SessionSummary | SessionView, pid: int | None) -> str:
+    """Its state in a word. The ledger says `running` of one whose process was killed, until it is taken up again."""
+    if session.state == "running" and pid is not None and not psutil.pid_exists(pid):
+        return _CUT_OFF
     return session.outcome or session.state if session.state == "ended" else session.state
 
 

@@ -181,7 +181,8 @@ def _tell(conclusion: Conclusion) -> None:
     say(f"\n{headline}\n")
     if view.state is not StudyState.FAILED:  # why it failed is said at the end, as an error with its cure
         say(f"  why it ended   {view.reason}")
-    say(f"  trials, runs   {len(view.trials)} trials, {len(view.runs)} runs in {numbers.duration(view.wall_clock_s)}"
+    trials, runs = numbers.count_of(len(view.trials), "trial"), numbers.count_of(len(view.runs), "run")
+    say(f"  trials, runs   {trials}, {runs} in {numbers.duration(view.wall_clock_s)}"
         f" ({view.utilisation:.1%} of it training or evaluating)")  # fmt: skip
     say(f"  boundary       {document['boundary']}")
     say(f"  best model     {document['best_model'] or 'none yet'}")

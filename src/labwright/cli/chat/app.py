@@ -27,7 +27,7 @@ from labwright.cli.chat.prompt import Prompt
 from labwright.cli.chat.render import TurnScreen
 from labwright.cli.chat.talk import Talk, Wishes
 from labwright.cli.chat.terminal import Keyboard, Presses
-from labwright.cli.chat.words import visible
+from labwright.cli.visible import visible
 from labwright.contracts.errors import LabwrightError
 from labwright.contracts.sessions import Approval, SessionView
 from labwright.guard.approvals import Approvals

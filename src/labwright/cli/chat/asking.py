@@ -14,10 +14,8 @@ import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any
 
-import yaml
-from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic import JsonValue
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.rule import Rule
@@ -25,14 +23,15 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from labwright.cli.actions.approvals import cost_of
-from labwright.cli.chat.words import visible
+from labwright.cli.arguments import as_yaml, from_yaml
+from labwright.cli.visible import visible
 from labwright.contracts.errors import LabwrightError, UsageError
 from labwright.contracts.sessions import Approval
 from labwright.guard.approvals import Approvals
+from labwright.guard.edits import checked
 
 _MOST_LINES = 40
 _KEYS = "y yes · n no, and why · e edit · v view all · l later"
-_ARGS: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])
 
 ReadLine = Callable[..., Awaitable[str]]
 """Reads a line: `(prompt, default=…, until=…)`. Raises EOFError where the person leaves, and `Answered`."""
@@ -100,6 +99,7 @@ class Asking:
                     case "e" | "edit":
                         args = await self._edited(approval, args)
                         self._console.print(_changes(approval, args))
+                        checked(args, approval)  # what does not fit is kept for the next `e`, and said now
                     case "v" | "view":
                         self._console.print(card(approval, whole=True))
                     case _:
@@ -200,31 +200,6 @@ def _changes(approval: Approval, args: Mapping[str, JsonValue]) -> RenderableTyp
         return Text("nothing was changed", "dim")
     text = visible("\n".join(diff))
     return Padding(Syntax(text, "diff", theme="ansi_dark", background_color="default", word_wrap=True), (0, 0, 0, 2))
-
-
-class _Dumper(yaml.SafeDumper):
-    """Several lines as several lines."""
-
-
-def _as_block(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
-
-
-_Dumper.add_representer(str, _as_block)
-
-
-def as_yaml(args: Mapping[str, Any]) -> str:
-    """Arguments for a person to edit: one a line, a script as a script."""
-    return yaml.dump(dict(args), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
-
-
-def from_yaml(text: str, where: str) -> dict[str, JsonValue]:
-    """Arguments as a person wrote them, in YAML or JSON. Raises UsageError where they are none."""
-    try:
-        return _ARGS.validate_python(yaml.safe_load(text), strict=True)
-    except (yaml.YAMLError, ValidationError) as error:
-        what = f"these are no arguments: {str(error).splitlines()[0]}"
-        raise UsageError(what, where=where, cure="write `name: value` lines, or one JSON object") from error
 
 
 async def run_editor(path: Path, command: Sequence[str]) -> None:

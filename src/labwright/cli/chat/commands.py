@@ -22,6 +22,7 @@ from labwright.cli.chat import studies, words
 from labwright.cli.chat.seat import Seat
 from labwright.cli.screen import screen
 from labwright.cli.transcript import one_line
+from labwright.cli.visible import visible
 from labwright.contracts.errors import LabwrightError, UsageError
 from labwright.contracts.research import Run, RunState
 from labwright.contracts.sessions import Approval, ApproveMode, SessionBudget, SessionView
@@ -87,9 +88,9 @@ async def run(chat: Chat, text: str) -> None:
 def tell_error(chat: Chat, error: LabwrightError) -> None:
     """What was wrong, and the cure."""
     where = f"{error.where}: " if error.where else ""
-    chat.tell(words.visible(f"{where}{error.what}"), "red")
+    chat.tell(visible(f"{where}{error.what}"), "red")
     if error.cure:
-        chat.tell(words.visible(f"  {error.cure}"), "dim")
+        chat.tell(visible(f"  {error.cure}"), "dim")
 
 
 # -- the commands ------------------------------------------------------------------------------------------------------
@@ -116,7 +117,7 @@ async def _model(chat: Chat, rest: str) -> None:
         mark = Text("▸ " if current else "  ", "cyan")
         style = "bold" if current else "" if offer.state == "ready" else "dim"
         why = offer.why if offer.state == "ready" else f"{offer.state}: {offer.why}"
-        table.add_row(mark.append(offer.id or offer.provider, style), Text(words.visible(why), "dim"))
+        table.add_row(mark.append(offer.id or offer.provider, style), Text(visible(why), "dim"))
     chat.console.print(table)
     chat.tell(f"now: {chat.seat.model or 'none'}; /model ID changes it", "dim")
 
@@ -230,7 +231,7 @@ def _list_approvals(chat: Chat, found: Sequence[Approval]) -> None:
     table = _table()
     for a in found:
         elsewhere = "" if a.session_id == chat.seat.session_id else f"  (session {a.session_id})"
-        table.add_row(Text(a.id, "bold yellow"), Text(words.visible(one_line(a.what))), Text(elsewhere, "dim"))
+        table.add_row(Text(a.id, "bold yellow"), Text(visible(one_line(a.what))), Text(elsewhere, "dim"))
     chat.console.print(table)
     chat.tell(
         "/approve ID shows it and asks; /approve ID deny WHY; /approve ask|auto|never changes when it asks", "dim"
@@ -296,7 +297,7 @@ def _list_sessions(chat: Chat) -> None:
     table = _table()
     for s in reversed(found):
         state = (s.outcome or s.state) + (f", {s.open_approvals} open" if s.open_approvals else "")
-        table.add_row(Text(s.id, "bold"), Text(state, "dim"), Text(words.visible(one_line(s.goal, 60))))
+        table.add_row(Text(s.id, "bold"), Text(state, "dim"), Text(visible(one_line(s.goal, 60))))
     chat.console.print(table)
     chat.tell("/resume ID goes on with one", "dim")
 
@@ -332,7 +333,7 @@ async def _jobs(chat: Chat, rest: str) -> None:
             Text(made.state.value, "cyan" if not made.state.is_final else "dim"),
             Text(made.purpose.value, "dim"),
             Text(numbers.clock(took) if took is not None else "", "dim"),
-            Text(words.visible(one_line(_about(view, made), 60)), "dim"),
+            Text(visible(one_line(_about(view, made), 60)), "dim"),
         )
     if table.row_count:
         chat.console.print(table)

@@ -10,10 +10,10 @@ from rich.console import Console
 from labwright.agent.session import EXIT_CODES, Outcome
 from labwright.assemble import Lab
 from labwright.assemble_intern import Person
-from labwright.cli import transcript
 from labwright.cli.actions.intern import interruptible
+from labwright.cli.calls import Lines
 from labwright.cli.chat.talk import Talk, Wishes
-from labwright.cli.chat.words import visible
+from labwright.cli.visible import visible
 from labwright.contracts.sessions import Approval
 
 
@@ -25,7 +25,7 @@ class Piped(Talk):
         super().__init__(lab, plain, wishes, Person(), model)
         self._out = out
         self._side = aside
-        self._lines = transcript.Lines(aside)
+        self._lines = Lines(aside)
         self._code = 0
 
     async def converse(self, wishes: Wishes, given: TextIO) -> int:

@@ -20,7 +20,7 @@ from prompt_toolkit.output import Output
 from prompt_toolkit.styles import Style
 
 from labwright.cli.chat.asking import AnsweredError
-from labwright.cli.chat.words import visible
+from labwright.cli.visible import visible
 
 _LOOK_S = 0.5  # between two looks at whether a question was answered elsewhere
 _STYLE = Style.from_dict({"bottom-toolbar": "noreverse fg:ansibrightblack", "prompt": "bold", "question": "ansiyellow"})

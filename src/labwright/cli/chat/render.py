@@ -31,9 +31,10 @@ from rich.segment import Segment, Segments
 from rich.text import Text
 
 from labwright.cli.chat.markdown import Blocks, Calm
-from labwright.cli.chat.words import args_line, visible
+from labwright.cli.chat.words import args_line
 from labwright.cli.screen import screen
 from labwright.cli.transcript import one_line
+from labwright.cli.visible import visible
 from labwright.contracts.progress import Activity
 from labwright.contracts.views import StudyView
 from labwright.study.report import numbers

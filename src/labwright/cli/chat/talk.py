@@ -14,7 +14,7 @@ from labwright.assemble_intern import Person
 from labwright.cli import transcript
 from labwright.cli.chat import commands
 from labwright.cli.chat.seat import Seat
-from labwright.cli.chat.words import visible
+from labwright.cli.visible import visible
 from labwright.contracts.sessions import Approval, ApproveMode, SessionBudget, SessionView
 from labwright.guard.secrets import Redactor
 

@@ -1,13 +1,8 @@
-"""What others wrote, made fit for a terminal, and numbers in few words.
-
-A model's answer, a tool's result or a script may hold control codes that move the cursor, repaint what was shown, or
-turn the reading direction; none of them reaches the screen.
-"""
+"""A call's arguments and a session's numbers in few words."""
 
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,21 +11,6 @@ from labwright.contracts.sessions import SessionView, SpendingLeft
 from labwright.study.report import numbers
 
 _LONGEST_VALUE = 60
-_JOINERS = "\u200b\u200c\u200d\u00ad\ufeff"  # of emoji and of words: of no width, and of no harm
-
-
-def visible(text: str) -> str:
-    """The text with its lines and tabs, and with a mark in place of every other control character."""
-    flat = text.replace("\r\n", "\n")
-    return flat if flat.isascii() and flat.isprintable() else "".join(map(_shown, flat))
-
-
-def _shown(character: str) -> str:
-    if character in "\n\t" or character.isprintable():
-        return character
-    if character in _JOINERS:
-        return ""
-    return " " if unicodedata.category(character) == "Zs" else "�"
 
 
 def args_line(args: Any, width: int) -> str:

@@ -33,6 +33,9 @@ def add(
         Path | None, typer.Option("--out", metavar="DIR", help="where the pack is put; default: ./NAME")
     ] = None,
     samples: Annotated[int, typer.Option("--samples", min=1, help="k outputs an item: avg@k")] = 1,
+    pass_at: Annotated[
+        int | None, typer.Option("--pass-at", min=1, help="with --samples: score by pass@k, not by their mean")
+    ] = None,
     temperature: Annotated[float | None, typer.Option("--temperature", min=0, help="with --samples: 0.7")] = None,
     few_shot: Annotated[int | None, typer.Option("--few-shot", min=0, help="worked examples of the control")] = None,
     max_new_tokens: Annotated[int | None, typer.Option("--max-new-tokens", min=1, help="the longest output")] = None,
@@ -65,7 +68,7 @@ def add(
     The sealed test is made of the benchmark's test split, dev of its validation or training rows. What a pack cannot
     say faithfully is refused with the reason.
     """
-    decoding = (samples, temperature, few_shot, max_new_tokens, chat)
+    decoding = (samples, pass_at, temperature, few_shot, max_new_tokens, chat)
     sizes = (dev, test, seed)
     task = (metric, filter_name, include_path, allow_code)
     act("benchmarks", "add", source, name, out, decoding, sizes, rubric, mapped or [], task, offline, json=json)

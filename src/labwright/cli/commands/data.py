@@ -127,7 +127,8 @@ def synth(
 ) -> None:
     """Generate rows, check them, keep the checked ones.
 
-    Goes on where it stopped when the same command is given again. Exit code 1: not every slice has its rows.
+    Goes on where it stopped when the same command is given again. Exit code 3: a ceiling of the budget ended it; 1: too
+    few rows passed their checks.
     """
     act("data_synth", "synth", spec, out, model, against or [], json=json)
 
@@ -256,12 +257,25 @@ def difficulty(
     samples: Annotated[int, typer.Option("--samples", min=1, help="of the pass rate")] = 8,
     keep: Annotated[str | None, typer.Option("--keep", help="only easy, medium, hard, frontier or mixed rows")] = None,
     new_tokens: Annotated[int, typer.Option("--max-new-tokens", min=1, help="of a sample")] = 256,
+    temperature: Annotated[
+        float | None, typer.Option("--temperature", min=0.0, help="of a sample; default: 0.8, or 0 of a single one")
+    ] = None,
+    stop: Annotated[list[str] | None, typer.Option("--stop", help="text that ends a sample; may be repeated")] = None,
+    chat: Annotated[bool, typer.Option("--chat", help="ask in the model's chat template, for the pass rate")] = False,
+    wall_clock: Annotated[
+        str | None, typer.Option("--wall-clock", metavar="TIME", help="end after this time, such as 30m")
+    ] = None,
     seed: Seed = 0,
     offline: Offline = False,
     json: Json = False,
 ) -> None:
-    """Score every row by a model, and make variants by difficulty. Scores are kept; a killed run goes on."""
-    act("data_transforms", "difficulty", src, out, model, by, samples, keep, new_tokens, seed, offline, json=json)
+    """Score every row by a model, and make variants by difficulty.
+
+    Scores are kept as they come: the same command goes on after a kill, or after --wall-clock (exit code 3).
+    """
+    sampling = (new_tokens, temperature, stop or [], chat)
+    asked = (model, by, samples, keep, sampling, wall_clock)
+    act("data_transforms", "difficulty", src, out, *asked, seed, offline, json=json)
 
 
 @data.command("lineage")

@@ -157,6 +157,24 @@ def note(
     act("papers", "note", paper, text, json=json)
 
 
+@papers.command("library")
+def library(limit: Limit = 20, json: Json = False) -> None:
+    """List what is in the library, newest first: why it was read, and the notes on it.
+
+    To search in it: `papers search WORDS --source library`.
+    """
+    act("papers_library", "library", limit, json=json)
+
+
+@papers.command("reindex")
+def reindex(json: Json = False) -> None:
+    """Make the library's texts searchable again, as after its database was restored.
+
+    Exit code 1 where a text is missing or damaged; it names which.
+    """
+    act("papers_library", "reindex", json=json)
+
+
 @papers.command("daily")
 def daily(
     date: Annotated[str | None, typer.Option("--date", metavar="YYYY-MM-DD", help="default: the newest")] = None,

@@ -33,10 +33,31 @@ def sessions_resume(
     session_id: SessionId,
     message: Annotated[str | None, typer.Option("--message", help="say something to it")] = None,
     model: Annotated[str | None, typer.Option("--model", "-m", help="another model from here on")] = None,
+    approve: Annotated[str | None, typer.Option("--approve", help="ask, auto or never from here on")] = None,
+    budget_usd: Annotated[float | None, typer.Option("--budget-usd", min=0.0, help="another ceiling, in all")] = None,
+    budget_hours: Annotated[float | None, typer.Option("--budget-hours", min=0.001, help="another ceiling")] = None,
+    budget_tokens: Annotated[int | None, typer.Option("--budget-tokens", min=1, help="another ceiling")] = None,
+    max_steps: Annotated[int | None, typer.Option("--max-steps", min=1, help="another ceiling")] = None,
     json: Json = False,
 ) -> None:
-    """Go on with a session, also in another process and on another model."""
-    act("intern", "resume", session_id, message, model, json=json)
+    """Go on with a session, also in another process and on another model.
+
+    One that a ceiling ended goes on where it stood under a higher one. A ceiling is on all that the session took, not
+    on what is still to come.
+    """
+    act(
+        "intern",
+        "resume",
+        session_id,
+        message,
+        model,
+        approve,
+        budget_usd,
+        budget_hours,
+        budget_tokens,
+        max_steps,
+        json=json,
+    )
 
 
 @sessions.command("export")
@@ -67,10 +88,17 @@ def approvals_show(approval_id: ApprovalId, json: Json = False) -> None:
 def approvals_approve(
     approval_id: ApprovalId,
     args: Annotated[str | None, typer.Option("--args", help="run with these arguments instead: a JSON object")] = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="change one argument; may be repeated")
+    ] = None,
+    edit: Annotated[bool, typer.Option("--edit", help="change the arguments in $VISUAL or $EDITOR")] = False,
     json: Json = False,
 ) -> None:
-    """Approve, as asked or with edited arguments; `labwright sessions resume` goes on."""
-    act("approvals", "approve", approval_id, args, json=json)
+    """Approve, as asked or with edited arguments; `labwright sessions resume` goes on.
+
+    What does not fit the tool's arguments is refused, and the question stays open.
+    """
+    act("approvals", "approve", approval_id, args, changes or [], edit, json=json)
 
 
 @approvals.command("deny")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 EVIDENCE_ROWS = 5
 EXCERPT_CHARACTERS = 240
+NOTE_CHARACTERS = 160
 FEWEST_ROWS = 20_000  # a sample is never smaller, whatever the time
 VIEW = "subject"
 MEASURES = "measures"
@@ -81,7 +82,7 @@ class Check:
     """A test of single rows, in SQL over the columns of the view (see `Subject`).
 
     `condition` and `note` are expressions of DuckDB: a boolean (NULL counts as no), and the text that the evidence
-    shows beside the row. `note` must mask what is secret.
+    shows beside the row. A note that quotes the row is cut by `quoting`: it is masked before it is shown.
     """
 
     kind: IssueClass
@@ -283,9 +284,13 @@ class Subject:
         )
         texts: dict[Scalar, Scalar] = {row[0]: row[1] for row in shown}
         return tuple(
-            Evidence(self.loaded.locate(n), _short(self.mask(str(texts.get(n) or ""))), column, self.mask(note))
+            Evidence(self.loaded.locate(n), _short(self.mask(str(texts.get(n) or ""))), column, self.noted(note))
             for n, note in rows
         )
+
+    def noted(self, note: str) -> str:
+        """A note as it may be shown: masked, then cut."""
+        return _short(self.mask(note), NOTE_CHARACTERS)
 
     def command(self, verb: str, *options: str) -> str:
         """A fix as a command line to copy: `labwright data VERB SOURCE OUT options`."""
@@ -336,5 +341,10 @@ def graded(share: float, *, error: float = 2.0, warning: float = 0.0) -> Severit
     return "warning" if share >= warning else "info"
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= EXCERPT_CHARACTERS else text[:EXCERPT_CHARACTERS] + "…"
+def quoting(expression: str) -> str:
+    """SQL of a note that quotes the data: longer than is shown, as a cut may leave half a secret that no mask sees."""
+    return f"left(CAST({expression} AS VARCHAR), {NOTE_CHARACTERS * 4})"
+
+
+def _short(text: str, most: int = EXCERPT_CHARACTERS) -> str:
+    return text if len(text) <= most else text[:most] + "…"

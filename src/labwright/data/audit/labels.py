@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from labwright.contracts.data import Evidence, Issue, IssueClass, Severity
 from labwright.data.audit.confident import Verdicts, judge_labels
-from labwright.data.audit.engine import EVIDENCE_ROWS, MEASURES, VIEW, Flagged, Subject, graded
+from labwright.data.audit.engine import EVIDENCE_ROWS, MEASURES, VIEW, Flagged, Subject, graded, quoting
 from labwright.data.audit.roles import trimmed
 from labwright.data.sources.scratch import literal
 
@@ -88,7 +88,7 @@ class ConflictingLabels:
 
     def _groups(self, subject: Subject, flagged: Flagged, wanted: str) -> tuple[Evidence, ...]:
         few = subject.ask(
-            f"SELECT _n, left({wanted}, 80) FROM flags JOIN {VIEW} USING (_n) WHERE key = ? AND note IN "
+            f"SELECT _n, {quoting(wanted)} FROM flags JOIN {VIEW} USING (_n) WHERE key = ? AND note IN "
             "(SELECT note FROM flags WHERE key = ? GROUP BY note ORDER BY min(_n) LIMIT 3) ORDER BY note, _n LIMIT ?",
             [flagged.key, flagged.key, EVIDENCE_ROWS + 1],
         )
@@ -161,7 +161,7 @@ class ClassImbalance:
             return
         flagged = subject.flag(
             IssueClass.CLASS_IMBALANCE,
-            f"SELECT _n, {column} AS note FROM {VIEW} WHERE {column} IN ({', '.join(literal(r) for r in rare)})",
+            _labelled(column, rare),
             column=name,
         )
         classes = ", ".join(f"{_class_name(r, names)!r} ({counts[r]:,})" for r in rare[-3:])
@@ -184,7 +184,7 @@ class ClassImbalance:
             return
         flagged = subject.flag(
             IssueClass.LABEL_ERROR,
-            f"SELECT _n, {column} AS note FROM {VIEW} WHERE {column} IN ({', '.join(literal(o) for o in odd)})",
+            _labelled(column, odd),
             column=name,
         )
         pairs = ", ".join(f"{other!r} for {usual!r}" for other, usual in list(odd.items())[:3])
@@ -279,6 +279,12 @@ def _class_column(subject: Subject) -> tuple[str, str]:
     few = subject.number(f"SELECT max(answer_size) FROM {MEASURES}") <= _SHORT_ANSWER
     few = few and subject.number(f"SELECT approx_count_distinct(answer) FROM {VIEW}") <= _FEW_ANSWERS
     return ("answer", subject.roles.answer) if few or subject.request.purpose == "classify" else ("", "")
+
+
+def _labelled(column: str, labels: Iterable[str]) -> str:
+    """SQL of the rows with one of these labels."""
+    among = ", ".join(literal(label) for label in labels)
+    return f"SELECT _n, {quoting(column)} AS note FROM {VIEW} WHERE {column} IN ({among})"
 
 
 def _spelt(label: str) -> str:

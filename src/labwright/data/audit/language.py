@@ -8,6 +8,10 @@ from collections.abc import Iterator
 from labwright.contracts.data import Issue, IssueClass, Severity
 from labwright.data.audit.confirming import Confirmed, confirmed
 from labwright.data.audit.engine import Flagged, Subject
+from labwright.data.audit.lexicon import languages_of
+from labwright.data.audit.refusing import REFUSING
+from labwright.data.audit.safety import TOXIC_WORDS
+from labwright.data.audit.text import PHRASES
 from labwright.data.languages import language_of, name_of
 
 MAIN_SHARE = 0.6  # of the rows that one language must have to be the set's language
@@ -15,6 +19,7 @@ _TOLD_SHARE = 0.2  # of the rows; where the language of fewer can be told, the s
 _STRAY_SHARE = 0.15  # languages with more rows than this are meant
 _CROSSED_SHARE = 0.2  # with more, the set is about translation
 _BAR = "\x1f"
+_UNHEARD_SHARE = 0.01  # of the rows, from which on it is said that they were not understood
 _FIRST = 4000  # rows: telling takes Python a quarter of a millisecond each
 _CUT = 700  # characters of either
 _TOLD = 8
@@ -49,6 +54,7 @@ class LanguageMix:
         rest = told - sum(n for _, n in counts.most_common(_TOLD))
         shown += [("other", float(rest))] if rest else []
         subject.charts["languages"] = tuple([*shown, ("cannot be told", float(untold))] if untold else shown)
+        subject.remarks += _unheard(counts, seen.looked_at)
         yield from self._strays(subject, seen, counts, told)
         yield from self._crossed(subject, seen, told)
 
@@ -94,6 +100,22 @@ class LanguageMix:
 
     def _flag(self, subject: Subject, seen: Confirmed, rows: dict[int, str]) -> Flagged:
         return subject.flag_numbers(IssueClass.LANGUAGE_MIX, rows.items(), looked_at=seen.looked_at, exact=seen.exact)
+
+
+def _unheard(counts: Counter[str], looked_at: int) -> Iterator[str]:
+    """Which detectors were deaf to how many rows: they go by words, and know those of some languages."""
+    for what, known in (
+        ("toxic language", languages_of(TOXIC_WORDS)),
+        ("refusals", tuple(REFUSING)),
+        ("boilerplate", languages_of(PHRASES)),
+    ):
+        unknown = Counter({code: n for code, n in counts.items() if code not in known})
+        if unknown.total() >= _UNHEARD_SHARE * looked_at:
+            names = ", ".join(name_of(code) for code, _ in unknown.most_common(_TOLD))
+            yield (
+                f"{unknown.total() / looked_at:.0%} of the rows are in languages whose words for {what} are not known "
+                f"here ({names}): that nothing was found in them says nothing"
+            )
 
 
 def _single(text: str) -> Iterator[tuple[str, str]]:

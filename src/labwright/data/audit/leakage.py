@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from labwright.contracts.data import Evidence, Issue, IssueClass
 from labwright.contracts.research import Hit
+from labwright.data.ancestry import MOST_SOURCES
 from labwright.data.audit.engine import (
     EVIDENCE_ROWS,
     EXCERPT_CHARACTERS,
@@ -143,12 +144,15 @@ class Contamination:
                 subject.rows,
                 fix="use other data, or make sure by hand that only the source's training rows were used",
             )
+        subject.remarks += [str(looked) for looked in ancestry.looked]
         subject.remarks += [f"of the source {name} nothing could be learnt: {why}" for name, why in ancestry.unknown]
+        if ancestry.cut_off:
+            subject.remarks.append(f"more than {MOST_SOURCES} sources are declared; those behind were not followed")
 
     def _alike(self, subject: Subject, benchmark: OpenBenchmark, embedder: Embedder) -> Iterator[Issue]:
         """Rows that mean about the same as an item: for a person to look at."""
         condition, looked_at, exact = subject.draw(_MEANT_ROWS)
-        texts = ((n, f"{prompt}\n{answer}".strip()) for n, prompt, answer in _pairs(subject, condition))
+        texts = ((n, f"{prompt}\n{answer}".strip()) for n, prompt, answer in pairs(subject, condition))
         items = [(item.id, item.raw_input) for item in benchmark.index.items]
         close = {each.row: f"{each.similarity:.2f} by {embedder.name}: item {each.item_id} of {benchmark.name}"
                  for each in kin(texts, items, embedder)}  # fmt: skip
@@ -163,7 +167,7 @@ class Contamination:
             )
 
     def _sealed(self, subject: Subject, benchmark: SealedBenchmark) -> Iterator[Issue]:
-        rows = benchmark.count((prompt, answer) for _, prompt, answer in _pairs(subject, "true"))
+        rows = benchmark.count((prompt, answer) for _, prompt, answer in pairs(subject, "true"))
         if not rows:
             subject.remarks.append(f"no row holds an item of {benchmark.name}, by the referee's comparison")
         else:
@@ -235,7 +239,7 @@ def _numbered(subject: Subject, view: str, drawn: str) -> Iterator[tuple[int, st
         yield from ((int(n or 0), str(text)) for n, text in _stream(subject, query))
 
 
-def _pairs(subject: Subject, where: str) -> Iterator[tuple[int, str, str]]:
+def pairs(subject: Subject, where: str) -> Iterator[tuple[int, str, str]]:
     """Number, prompt and answer of rows; a text that has no parts is an answer."""
     query = (
         "SELECT _n, CASE WHEN answer IS NULL THEN '' ELSE coalesce(prompt, '') END, coalesce(answer, text, '') "
@@ -260,13 +264,13 @@ def _hits(subject: Subject, benchmark: OpenBenchmark) -> tuple[list[Hit], int, b
     if wanted > 2 * _FIRST_ROWS:
         condition, looked_at, exact = subject.draw(_FIRST_ROWS)
         started = time.monotonic()
-        hits = list(benchmark.index.hits(_rows(_pairs(subject, condition))))
+        hits = list(benchmark.index.hits(_rows(pairs(subject, condition))))
         took = max(time.monotonic() - started, 1e-3)
         wanted = min(wanted, int(looked_at * subject.seconds_left / took))
         if wanted < 2 * _FIRST_ROWS:
             return hits, looked_at, exact
     condition, looked_at, exact = subject.draw(wanted)
-    return list(benchmark.index.hits(_rows(_pairs(subject, condition)))), looked_at, exact
+    return list(benchmark.index.hits(_rows(pairs(subject, condition)))), looked_at, exact
 
 
 def _rows(pairs: Iterable[tuple[int, str, str]]) -> Iterator[Row]:

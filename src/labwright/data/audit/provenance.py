@@ -144,7 +144,7 @@ class Provenance:
                 subject,
                 "info",
                 "nothing says where these rows come from: no revision, no lineage",
-                "register the files as a dataset version, which records file, row and hash",
+                "any `labwright data` command that writes makes a version of them, which records file, row and hash",
             )
 
     def _written(self, subject: Subject, column: str) -> Iterator[Issue]:

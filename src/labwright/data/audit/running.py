@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import duckdb
 from labwright.contracts.data import AuditReport, Issue
 from labwright.contracts.errors import DataError, StorageError
 from labwright.data.audit.engine import MEASURES, VIEW, Detector, Request, Subject
+from labwright.data.audit.flags import write_flags
 from labwright.data.audit.roles import roles_of, trimmed, view_sql
 from labwright.data.audit.score import REMOVED, judge
 
@@ -41,7 +43,7 @@ def run(
     flags_to: Path | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> AuditReport:
-    """Audit a table; `flags_to` gets a Parquet file of every flagged row (row, kind, column, note).
+    """Audit a table; `flags_to` gets a Parquet file of every flagged row (see `flags`).
 
     `seconds` bounds what can be sampled, not the loading; without it, 20 s or one for each 60 MB.
 
@@ -64,7 +66,7 @@ def run(
             subject.deadline = now + max(0.0, ends - now) * detector.weight / left
             issues += detector.look(subject)
         if flags_to is not None:
-            _write_flags(scratch, flags_to)
+            write_flags(subject, flags_to)
         lost = _lost_rows(subject, issues)
     except duckdb.OutOfMemoryException as error:
         raise StorageError(
@@ -78,6 +80,7 @@ def run(
             where=str(scratch.folder),
             cure="free some space there, or set TMPDIR to a larger disk",
         ) from error
+    issues = [_masked(issue, mask) for issue in issues]
     issues.sort(key=lambda issue: (_ORDER.index(issue.severity), -issue.share))
     judgement = judge(issues, request.purpose, subject.rows, lost)
     return AuditReport(
@@ -94,8 +97,8 @@ def run(
         parts=judgement.parts,
         fitness=judgement.fitness,
         why=judgement.why,
-        charts=dict(subject.charts),
-        remarks=tuple(subject.remarks),
+        charts={name: tuple((mask(label), n) for label, n in bars) for name, bars in subject.charts.items()},
+        remarks=tuple(mask(remark) for remark in subject.remarks),
     )
 
 
@@ -154,23 +157,10 @@ def _lost_rows(subject: Subject, issues: Sequence[Issue]) -> float:
     return 1 - kept
 
 
-def _write_flags(scratch: Scratch, path: Path) -> None:
-    import pyarrow.parquet as pq  # noqa: PLC0415  # heavy, and rarely asked for
-
-    query = 'SELECT DISTINCT _n AS row, kind, col AS "column", note FROM flags ORDER BY _n, kind, col'
-    reader = scratch.connection.sql(query).to_arrow_reader()
-    if reader is None:  # its type allows it; a query that selects has a result
-        return
-    part = path.with_name(path.name + ".part")
-    try:
-        with pq.ParquetWriter(part, reader.schema) as writer:
-            for batch in reader:
-                writer.write_batch(batch)
-        part.replace(path)
-    except OSError as error:
-        raise StorageError(
-            f"the flagged rows cannot be written: {error.strerror}", where=str(path), cure="choose another place"
-        ) from error
+def _masked(issue: Issue, mask: Callable[[str], str]) -> Issue:
+    """An issue whose words may quote the data too: the name of a class, a licence, a line that rows share."""
+    numbers = {mask(name): number for name, number in issue.numbers.items()}
+    return replace(issue, what=mask(issue.what), fix=mask(issue.fix), numbers=numbers)
 
 
 def _nobody(_: str) -> None:

@@ -9,15 +9,17 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
-from importlib.resources import files
 from itertools import chain
 
 from labwright.contracts.data import Evidence, Issue, IssueClass
 from labwright.data.audit.confirming import Confirmed, Look, confirmed
 from labwright.data.audit.credentials import SCREEN, credentials
-from labwright.data.audit.engine import EVIDENCE_ROWS, EXCERPT_CHARACTERS, VIEW, Check, Subject, graded
+from labwright.data.audit.engine import EVIDENCE_ROWS, EXCERPT_CHARACTERS, VIEW, Subject, graded
+from labwright.data.audit.lexicon import languages_of, lexicon, phrases_of, screen, whole_words
 from labwright.data.audit.personal import Span, personal
+from labwright.data.audit.refusing import LOOKED_AT, MAY_REFUSE, REFUSING, refused_in
 from labwright.data.audit.text import answers
+from labwright.data.languages import name_of
 from labwright.data.sources.scratch import literal
 
 _PERSONAL_SCREEN = (
@@ -28,30 +30,7 @@ _PERSONAL_SCREEN = (
 _LONGEST = 1 << 20  # characters of one text that are looked at
 _EDGE = 100  # of the excerpt before what was found
 _MARK = "[masked: {}]"
-
-_VERBS = (
-    "assist|help|provide|fulfil|fulfill|comply|answer|do that|do this|create|generate|write|engage|discuss|support|"
-    "share|offer|participate|produce|continue|give|complete|process|respond|recommend|explain how|be involved|take part"
-)
-_SORRY = (
-    r"(?:(?:i['’]?m|i am)\s+(?:very\s+|really\s+|so\s+|truly\s+)?(?:sorry|afraid)|sorry|unfortunately|i apologi[sz]e"
-    r"|my apologies|apologies)"
-)
-_CANNOT = (
-    r"i(?:['’]?m|\s+am)?\s+(?:(?:simply\s+|just\s+)?(?:can\s?not|can['’]?t|won['’]?t|will\s+not|could\s?n['’]?t)"
-    r"(?:\s+be\s+able\s+to)?|not\s+able\s+to|unable\s+to|(?:must|have\s+to)\s+(?:respectfully\s+)?decline\s+to)"
-)
-REFUSAL = (
-    rf"(?i)^[\s\"'“*]*(?:{_SORRY}[,.!;:]?\s*(?:but\s+|that\s+|however,?\s+)?(?:as an? [^,.]{{2,40}},\s*)?)?"
-    rf"(?:as an ai[^,.]{{0,40}},\s*)?{_CANNOT}\s+(?:{_VERBS})\b"
-    rf"|^[\s\"'“*]*{_SORRY}[,.!;:]?\s*(?:but\s+)?(?:i\s+(?:do\s+not|don['’]?t)\s+feel\s+comfortable|"
-    r"that\s+(?:request|would\s+be)|this\s+(?:request|goes\s+against))"
-    r"|^[\s\"'“*]*i\s+(?:must|have\s+to)\s+(?:respectfully\s+)?(?:decline|refuse)\b"
-)
-_REFUSALS_WHOLE = (
-    "i cannot", "i can't", "i can't do that.", "no comment", "i'm sorry, but i can't.", "sorry, i can't.",
-    "i'm sorry.", "i refuse.", "i will not do that.",
-)  # fmt: skip
+TOXIC_WORDS = "toxic.txt"
 
 
 class Sensitive:
@@ -101,22 +80,26 @@ class Sensitive:
 
 
 class Toxicity:
-    """Threats, insults, profanity and slurs, by a lexicon (`toxic.txt`): English words, not meaning. What it flags
-    has to be looked at; what it does not flag may still be vile."""
+    """Threats, insults, profanity and slurs, by a lexicon (`toxic.txt`): words of nine languages, not meaning. What it
+    flags has to be looked at; what it does not flag may still be vile, and may be in a language that it does not know.
+    """
 
     name = "toxic language"
     weight = 0.7
 
     def look(self, subject: Subject) -> Iterator[Issue]:
         """See the class."""
-        screen = f"regexp_matches(text, {literal(_screen_of(toxic_lexicon()))})"
-        found = confirmed(subject, screen, _toxic)
-        rows = _by_row(found)
+        every = (phrase for section in lexicon(TOXIC_WORDS) for phrase in phrases_of(TOXIC_WORDS, section))
+        found = confirmed(subject, f"regexp_matches(text, {literal(screen(every))})", _toxic)
+        rows: dict[int, list[str]] = {}
+        for name, members in found.found.items():
+            for number, word in members:
+                rows.setdefault(number, []).append(f"{name} “{word}”")
         if not rows:
             return
         flagged = subject.flag_numbers(
             IssueClass.TOXIC,
-            ((number, f"by the lexicon: {', '.join(names)}") for number, names in rows.items()),
+            ((number, f"by the lexicon: {', '.join(words)}") for number, words in rows.items()),
             looked_at=found.looked_at,
             exact=found.exact,
         )
@@ -124,15 +107,17 @@ class Toxicity:
         yield subject.issue(
             flagged,
             graded(flagged.share, error=0.05, warning=0.001),
-            f"words of a lexicon of toxic language in {flagged.rows:,} of {flagged.looked_at:,} rows: {listed}",
+            f"words of a lexicon of toxic language in {flagged.rows:,} of {flagged.looked_at:,} rows: {listed} "
+            f"(it knows {', '.join(languages_of(TOXIC_WORDS))})",
             fix="look at these rows (a lexicon knows words, not meaning) and leave out what the model should not say",
             numbers={name: float(len(members)) for name, members in found.found.items()},
         )
 
 
 class Refusals:
-    """Answers that begin by refusing ("I'm sorry, but I can't assist with that"), in English. A few are wanted in a set
-    that teaches safety; from one answer in ten on, a model learns to refuse what it should do."""
+    """Answers that begin by refusing ("I'm sorry, but I can't assist with that"), in eleven languages (`refusing`). A
+    few are wanted in a set that teaches safety; from one answer in ten on, a model learns to refuse what it should do.
+    """
 
     name = "refusals"
     weight = 0.4
@@ -142,22 +127,27 @@ class Refusals:
         answer = answers(subject)
         if answer == "text" and not subject.roles.text:
             return
-        whole = ", ".join(literal(text) for text in _REFUSALS_WHOLE)
-        start = f"left({answer}, 300)"
-        check = Check(
+        start = f"left({answer}, {LOOKED_AT})"
+        found = confirmed(subject, f"regexp_matches({start}, {literal(MAY_REFUSE)})", _refusal, column=start)
+        rows = {number: name for name, members in found.found.items() for number, _ in members}
+        if not rows:
+            return
+        flagged = subject.flag_numbers(
             IssueClass.REFUSAL,
-            f"regexp_matches({start}, {literal(REFUSAL)}) OR lower(trim({start})) IN ({whole})",
-            subject.roles.answer or subject.roles.messages,
+            ((number, f"refuses in {name}") for number, name in rows.items()),
+            column=subject.roles.answer or subject.roles.messages,
+            looked_at=found.looked_at,
+            exact=found.exact,
         )
-        (flagged,) = subject.scan([check])
-        if flagged.rows:
-            yield subject.issue(
-                flagged,
-                graded(flagged.share, error=0.2, warning=0.005),
-                f"{flagged.rows:,} of {flagged.looked_at:,} answers begin by refusing",
-                fix="leave out refusals of harmless requests; keep those of harmful ones if they are wanted",
-                excerpt=answer,
-            )
+        yield subject.issue(
+            flagged,
+            graded(flagged.share, error=0.2, warning=0.005),
+            f"{flagged.rows:,} of {flagged.looked_at:,} answers begin by refusing "
+            f"(looked for in {', '.join(REFUSING)})",
+            fix="leave out refusals of harmless requests; keep those of harmful ones if they are wanted",
+            numbers={name: float(len(members)) for name, members in found.found.items()},
+            excerpt=answer,
+        )
 
 
 def masked(text: str) -> str:
@@ -174,28 +164,20 @@ def masked(text: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def toxic_lexicon() -> Mapping[str, str]:
+def _patterns() -> Mapping[str, re.Pattern[str]]:
     """The lexicon's sections, each as one regular expression."""
-    sections: dict[str, list[str]] = {}
-    name = ""
-    for line in files(__package__).joinpath("toxic.txt").read_text(encoding="utf-8").splitlines():
-        if line.startswith("["):
-            name = line.strip("[]")
-        elif line.strip() and not line.startswith("#"):
-            sections.setdefault(name, []).append(re.escape(line.strip()).replace(r"\*", r"\w*").replace(r"\ ", r"\s+"))
-    return {name: rf"(?i)\b(?:{'|'.join(phrases)})\b" for name, phrases in sections.items()}
-
-
-def _screen_of(lexicon: Mapping[str, str]) -> str:
-    """One expression for all; RE2 needs no escaped apostrophes."""
-    inside = "|".join(pattern.removeprefix("(?i)").replace("\\'", "'") for pattern in lexicon.values())
-    return f"(?i){inside}"
+    return {name: re.compile(whole_words(phrases_of(TOXIC_WORDS, name))) for name in lexicon(TOXIC_WORDS)}
 
 
 def _toxic(text: str) -> Iterator[tuple[str, str]]:
-    for name, pattern in toxic_lexicon().items():
-        if match := re.search(pattern, text):
+    for name, pattern in _patterns().items():
+        if match := pattern.search(text):
             yield name, match[0]
+
+
+def _refusal(start: str) -> Iterator[tuple[str, str]]:
+    if language := refused_in(start):
+        yield name_of(language), ""
 
 
 def _kinds(find: Callable[[str], Iterable[Span]]) -> Look:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from labwright.contracts.data import Issue, IssueClass, Severity
-from labwright.data.audit.engine import MEASURES, VIEW, Subject, graded
+from labwright.data.audit.engine import MEASURES, VIEW, Subject, graded, quoting
 from labwright.data.sources.scratch import literal, quoted
 
 _SIZED = {"prompt": MEASURES, "answer": MEASURES}
@@ -162,7 +162,7 @@ class MixedTypes:
             return
         flagged = subject.flag(
             IssueClass.MIXED_TYPES,
-            f"SELECT _n, left({name}, 60) AS note FROM {subject.loaded.relation} WHERE {odd}",
+            f"SELECT _n, {quoting(name)} AS note FROM {subject.loaded.relation} WHERE {odd}",
             column=column,
         )
         if flagged.rows and flagged.share <= 1 - _NUMERIC_SHARE:

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 
 from labwright.contracts.data import Issue, IssueClass
 from labwright.data.audit.confirming import Confirmed, confirmed, texts
-from labwright.data.audit.engine import EVIDENCE_ROWS, EXCERPT_CHARACTERS, FEWEST_ROWS, Check, Flagged, Subject, graded
+from labwright.data.audit.engine import EVIDENCE_ROWS, FEWEST_ROWS, Check, Flagged, Subject, graded, quoting
+from labwright.data.audit.lexicon import languages_of, phrases_of
 from labwright.data.sources.scratch import literal, literals
 
 _REPLACEMENT = "\ufffd"
@@ -95,21 +96,7 @@ _ENTITY = (
     r"(^|[^`\w])&(nbsp|amp|lt|gt|quot|apos|ldquo|rdquo|lsquo|rsquo|mdash|ndash|hellip|#\d{2,5}|#x[0-9A-Fa-f]{2,4});"
 )
 
-_FURNITURE = (
-    "we use cookies", "accept all cookies", "accept cookies", "uses cookies to", "cookie policy", "cookie settings",
-    "all rights reserved", "skip to content", "skip to main content", "sign up for our newsletter",
-    "subscribe to our newsletter", "share on facebook", "share on twitter", "tweet this", "powered by wordpress",
-    "leave a comment", "leave a reply", "please enable javascript", "enable javascript to", "back to top",
-    "terms of service | ", "privacy policy | ", "| privacy policy", "home | about", "home » ", "previous post",
-    "log in to reply", "click here to subscribe", "add to cart",
-)  # fmt: skip
-_MODEL_PHRASES = (
-    "as an ai language model", "as a large language model", "as an ai assistant", "as an ai model", "as an ai chatbot",
-    "as an artificial intelligence", "i am an ai language model", "i'm an ai language model", "i'm just an ai",
-    "i am just an ai", "my knowledge cutoff", "as of my last knowledge update", "my last training update",
-    "i was trained by openai", "developed by openai", "trained by google", "created by anthropic",
-    "i don't have personal opinions", "i do not have personal opinions", "regenerate response",
-)  # fmt: skip
+PHRASES = "phrases.txt"
 
 _LINE_CHARACTERS = 25
 _LINE_SHARE = 0.02
@@ -171,7 +158,7 @@ class Markup:
         entity = f"CASE WHEN contains(text, '&') AND NOT ({about}) THEN regexp_matches(text, {literal(_ENTITY)}) END"
         extract = "trim(regexp_extract(text, {}))"
         checks = [
-            Check(IssueClass.MARKUP, tag, note=f"left({extract.format(literal(_TAG))}, 60)"),
+            Check(IssueClass.MARKUP, tag, note=quoting(extract.format(literal(_TAG)))),
             Check(IssueClass.MARKUP, entity, note=extract.format(literal(_ENTITY))),
         ]
         words = ("have tags of HTML", "have entities of HTML (such as &nbsp;)")
@@ -183,9 +170,9 @@ class Boilerplate:
     """What belongs to a page or to a chatbot and not to a text.
 
     Notes about cookies, navigation and footers of web pages; phrases of chat models about themselves ("as an AI
-    language model") in answers; lines of prose that stand word for word in many rows' answers. Lists of English
-    phrases; other languages are only seen through repeated lines. Repeated lines of prompts are the template, and are
-    information.
+    language model") in answers; lines of prose that stand word for word in many rows' answers. Lists of phrases of
+    eleven languages (`phrases.txt`); others are only seen through repeated lines. Repeated lines of prompts are the
+    template, and are information.
     """
 
     name = "boilerplate"
@@ -194,18 +181,20 @@ class Boilerplate:
     def look(self, subject: Subject) -> Iterator[Issue]:
         """See the class."""
         answer = answers(subject)
+        page, chatbot = phrases_of(PHRASES, "page"), phrases_of(PHRASES, "chatbot")
+        known = f"(by phrases in {', '.join(languages_of(PHRASES))})"
         checks = [
-            Check(IssueClass.BOILERPLATE, _any_of(_FURNITURE, "text"), note=_which(_FURNITURE, "text")),
-            Check(IssueClass.BOILERPLATE, _any_of(_MODEL_PHRASES, answer), note=_which(_MODEL_PHRASES, answer)),
+            Check(IssueClass.BOILERPLATE, _any_of(page, "text"), note=_which(page, "text")),
+            Check(IssueClass.BOILERPLATE, _any_of(chatbot, answer), note=_which(chatbot, answer)),
         ]
         furniture, phrases = subject.scan(checks)
         yield from _told(
-            subject, furniture, "have pieces of web pages: cookie notices, navigation, footers", error=0.3,
-            warning=0.001,
+            subject, furniture, f"have pieces of web pages: cookie notices, navigation, footers {known}",
+            error=0.3, warning=0.001,
             fix="extract the main text again (trafilatura does), or filter these rows",
         )  # fmt: skip
         yield from _told(
-            subject, phrases, 'have a chat model speaking of itself ("as an AI language model")', error=0.1,
+            subject, phrases, f'have a chat model speaking of itself ("as an AI language model") {known}', error=0.1,
             fix="leave these rows out, unless the model is to speak so of itself", excerpt=answer,
         )  # fmt: skip
         yield from self._lines(subject)
@@ -223,7 +212,7 @@ class Boilerplate:
                 f"list_transform(string_split({column}, chr(10)), lambda line: trim(line, ' ' || chr(9) || chr(13)))"
             )
             held = f"list_intersect({split}, {literals(lines)})"
-            check = Check(IssueClass.BOILERPLATE, f"len({held}) > 0", column, f"left(({held})[1], 100)")
+            check = Check(IssueClass.BOILERPLATE, f"len({held}) > 0", column, quoting(f"({held})[1]"))
             if column == "prompt":  # not flagged: a template is no defect
                 relation, condition, looked_at, exact = subject.pick(FEWEST_ROWS)
                 rows = int(subject.number(f"SELECT count(*) FROM {relation} WHERE ({condition}) AND {check.condition}"))
@@ -316,5 +305,5 @@ def _from_python(
             graded(flagged.share, error=error),
             f"{flagged.rows:,} of {flagged.looked_at:,} rows {what}",
             fix=fix,
-            evidence=subject.show([(n, note[:EXCERPT_CHARACTERS]) for n, note in few]),
+            evidence=subject.show(few),
         )

@@ -13,6 +13,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from labwright.contracts.errors import ModelError
 from labwright.contracts.generation import Generator, LikelihoodRequest
 from labwright.contracts.research import DatasetVersion
 from labwright.data.difficulty.cache import ScoreCache
@@ -100,6 +101,8 @@ class _Run:
     why: dict[int, str] = field(default_factory=dict)
     known: int = 0
     asked: int = 0
+    has_scored: bool = False
+    refused: dict[bytes, str] = field(default_factory=dict)  # by the row's hash: the model's word on it
 
     def take(self, batch: Sequence[tuple[int, _Case]]) -> None:
         key = self.method.key(self.check)
@@ -107,7 +110,7 @@ class _Run:
         scores = self.cache.get(self.model_id, key, list(dict.fromkeys(hashes.values())))
         fresh = {hashes[number]: case for number, case in batch if hashes[number] not in scores}
         if fresh:
-            found = dict(zip(fresh, self._ask(list(fresh.values())), strict=True))
+            found = dict(zip(fresh, self._each(list(fresh.values())), strict=True))
             finite = {one: value for one, value in found.items() if math.isfinite(value)}
             self.cache.put(self.model_id, key, finite)
             scores |= finite
@@ -116,8 +119,27 @@ class _Run:
         for number, one in hashes.items():
             if one in scores:
                 self.values[number] = scores[one]
+                self.has_scored = True
             else:
-                self.why[number] = "the model gave no finite score"
+                self.why[number] = self.refused.get(one, "the model gave no finite score")
+
+    def _each(self, cases: Sequence[_Case]) -> list[float]:
+        """Scores, NaN for a row that the model cannot take, such as one that is longer than its context.
+
+        One such row spoils the whole batch, so halves are asked for until it stands alone. Raises ModelError where the
+        model has taken no row at all yet.
+        """
+        try:
+            return self._ask(cases)
+        except ModelError as error:
+            if len(cases) == 1:
+                self.refused[cases[0].hash] = error.what
+                return [math.nan]
+            middle = len(cases) // 2
+            scores = [*self._each(cases[:middle]), *self._each(cases[middle:])]
+            if not self.has_scored and all(map(math.isnan, scores)):
+                raise
+            return scores
 
     def _ask(self, cases: Sequence[_Case]) -> list[float]:
         match self.method.kind:

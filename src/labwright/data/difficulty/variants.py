@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 SCORE, BIN = "difficulty", "difficulty_bin"
 _DIGITS = 6
+_REASONS = 5  # that are told; all stand in the lineage of the variants
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,8 @@ def _remarks(method: Method, scores: Scores, counts: Mapping[str, int]) -> tuple
     if method.kind == "pass-rate" and float(np.nanmax(scores.values)) == 0:
         remarks.append("no sample was right: the answers may be too free to be checked; score by loss instead")
     remarks += [f"no row is {kind}" for kind in ("easy", "medium", "hard") if not counts[kind]]
+    reasons = Counter(scores.why.values()).most_common(_REASONS)
+    remarks += [f"{count:,} row{'s' if count > 1 else ''} not scored: {reason}" for reason, count in reasons]
     return tuple(remarks)
 
 

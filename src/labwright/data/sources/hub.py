@@ -108,6 +108,12 @@ def repository(name: HubName, access: HubAccess) -> Repo:
     return repo
 
 
+def configs_of(name: HubName, access: HubAccess) -> list[str]:
+    """The configs that the viewer knows of a dataset. Raises ServiceError."""
+    pairs = good(SplitName, read(Splits, _ask(access, "/splits", name, None)).splits)
+    return list(dict.fromkeys(pair.config for pair in pairs))
+
+
 def _refuse(name: HubName, error: ServiceError, access: HubAccess) -> NoReturn:
     """Say what the Hub refused, as far as it tells."""
     token = access.hub.token is not None

@@ -53,7 +53,7 @@ def open_source(
         raise DataError(
             "there is no such file or directory, and this is no name on the Hub",
             where=src,
-            cure="correct the path, or write hub:ORG/NAME[@REVISION][:CONFIG]",
+            cure="correct the path, write hub:ORG/NAME[@REVISION][:CONFIG], or name a dataset version of this lab",
         )
     if hub is None:
         raise DataError("there is no such file or directory", where=src, cure="correct the path")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import os
 import random
 import shutil
 import tempfile
@@ -29,7 +30,7 @@ from labwright.data.synthesis.templating import Variables
 
 _STDERR_SHOWN = 400
 TEMPLATE_ROWS_A_CALL = 50
-GYM_CURE = "pip install reasoning-gym"
+GYM_CURE = "pip install 'labwright[synth]'"
 MORE = (Refusal.SURPLUS, "more rows than were asked for")
 UNVERIFIED = (Refusal.VERIFIER, "the task gives its own answer less than full marks, or has none")
 
@@ -210,11 +211,30 @@ class staged:  # noqa: N801 - used as a function
         self._folder = tempfile.TemporaryDirectory(prefix="labwright-synthesis-")
         place = Path(self._folder.name).resolve()
         for name in self._names:
-            shutil.copy2(self._source / name, place / Path(name).name)
+            _copy(self._source, name, place / Path(name).name)
         return place
 
     def __exit__(self, *_: object) -> None:
         self._folder.cleanup()
+
+
+def _copy(folder: Path, name: str, target: Path) -> None:
+    """Copy a file of a folder, and of nowhere else: what was opened has to be what lies there, whatever links say.
+
+    The folder may be one that an agent writes to while this runs, and what is copied is read by its script.
+    """
+    path = folder / name
+    try:
+        with path.open("rb") as file, target.open("wb") as copy:
+            real, opened = path.resolve(strict=True), os.fstat(file.fileno())
+            found = real.stat()
+            is_it = (found.st_dev, found.st_ino) == (opened.st_dev, opened.st_ino)
+            if not (real.is_relative_to(folder.resolve()) and is_it):
+                raise DataError("it is a link that leads out of the spec's folder", where=str(path),
+                                cure="copy the file beside the spec")  # fmt: skip
+            shutil.copyfileobj(file, copy)
+    except OSError as error:
+        raise DataError(f"it cannot be read: {error.strerror}", where=str(path), cure="put it back") from error
 
 
 def answered(
@@ -263,11 +283,13 @@ TaskOf = Callable[..., Task]
 
 
 def installed_tasks() -> TaskOf:
-    """reasoning-gym's own. Raises UsageError where it is not installed."""
+    """reasoning-gym's own. Raises UsageError where it is not installed, or not whole."""
     try:
         create: TaskOf = importlib.import_module("reasoning_gym").create_dataset
     except ImportError as error:
-        raise UsageError("reasoning-gym is not installed", where="generator", cure=GYM_CURE) from error
+        is_there = error.name is None or error.name.partition(".")[0] != "reasoning_gym"
+        what = f"reasoning-gym cannot be imported: {error}" if is_there else "reasoning-gym is not installed"
+        raise UsageError(what, where="generator", cure=GYM_CURE) from error
     return create
 
 

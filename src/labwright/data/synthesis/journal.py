@@ -6,6 +6,7 @@ process writes it at a time.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -31,7 +32,7 @@ class Journal:
         self._lock = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file: IO[bytes] = path.open("a+b")
+            self._file: IO[bytes] = open(path, "a+b", opener=_opened)  # noqa: SIM115 - closed by `close`
         except OSError as error:
             raise _storage(error, path) from error
         try:
@@ -91,6 +92,13 @@ class Journal:
         self._file.seek(0, os.SEEK_END)
 
 
+def _opened(path: str, flags: int) -> int:
+    """Never through a link: the folder may be one that an agent writes to, and the link lead out of it."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
+
+
 def _storage(error: OSError, path: Path) -> StorageError:
+    if error.errno == errno.ELOOP:
+        return StorageError("the journal is a link", where=str(path), cure="remove it, or give another output file")
     known = StorageError.of(error, str(path))
     return known or StorageError(f"the journal cannot be written: {error.strerror}", where=str(path))

@@ -161,8 +161,9 @@ def _parquet(file: IO[bytes], rows: list[dict[str, JsonValue]], path: Path) -> N
 @contextlib.contextmanager
 def _writing(path: Path) -> Iterator[IO[bytes]]:
     scratch = path.with_name(f".{path.name}.writing")
+    scratch.unlink(missing_ok=True)
     try:
-        with scratch.open("wb") as file:
+        with scratch.open("xb") as file:  # never through a link that somebody put there
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -30,6 +30,8 @@ class Parts:
 
     writer: WriterOf | None = None
     judge: JudgeOf | None = None
+    has_writer: bool = True  # False: `writer` knows only the models that the spec itself names
+    has_judge: bool = True
     programs: ProgramRunner | None = None
     language_of: LanguageOf = language_of  # the detector of `data/languages`
     tokens_of: TokensOf | None = None
@@ -47,7 +49,8 @@ def must_suffice(source: SpecFile, parts: Parts) -> None:
     for number, part in enumerate(spec.slices):
         generator, checks = spec.generator_of(part), spec.checks_of(part)
         at = ("slices", number, "generator") if part.generator is not None else ("generator",)
-        if isinstance(generator, LlmSpec) and parts.writer is None:
+        named = isinstance(generator, LlmSpec) and generator.model is not None
+        if isinstance(generator, LlmSpec) and (parts.writer is None or not (named or parts.has_writer)):
             raise _missing(source, "a model", "choose one: --model ID, LABWRIGHT_MODEL or `generator.model`", *at)
         if isinstance(generator, ProgramSpec) and parts.programs is None:
             raise _missing(source, "a place to run programs", None, *at)
@@ -57,7 +60,8 @@ def must_suffice(source: SpecFile, parts: Parts) -> None:
             except LabwrightError as error:
                 raise UsageError(error.what, where=source.where(*at), cure=error.cure) from error
         own = ("slices", number, "checks") if part.checks is not None else ("checks",)
-        if checks.judge is not None and parts.judge is None:
+        named = checks.judge is not None and checks.judge.model is not None
+        if checks.judge is not None and (parts.judge is None or not (named or parts.has_judge)):
             raise _missing(source, "a judge", "set LABWRIGHT_JUDGE_MODEL, or `judge.model`", *own, "judge")
         if checks.verifier is not None and checks.verifier.script is not None and parts.programs is None:
             raise _missing(source, "a place to run programs", None, *own, "verifier")
@@ -73,7 +77,7 @@ def must_suffice(source: SpecFile, parts: Parts) -> None:
             raise _missing(
                 source,
                 "a tokenizer",
-                "name the model whose tokenizer counts, or give characters or words",
+                "name the model whose tokenizer counts (`tokenizer`), or give characters or words",
                 *own,
                 "length",
             )

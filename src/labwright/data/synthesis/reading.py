@@ -42,11 +42,16 @@ class SpecFile:
         """File, line and field."""
         return place(self.path, self.root, location)
 
+    def files(self) -> list[str]:
+        """The files beside it that its programs need."""
+        return sorted({name for name, _ in _files(self.spec)})
+
     def digest(self) -> str:
         """A hash of everything that decides which rows are made: the spec without its budget, and its files."""
-        said: JsonValue = self.spec.model_dump(mode="json", exclude={"budget", "parallel"})
+        unsaid = {"budget", "parallel"} | ({"tokenizer"} if self.spec.tokenizer is None else set())
+        said: JsonValue = self.spec.model_dump(mode="json", exclude=unsaid)
         digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
-        for name in sorted({name for name, _ in _files(self.spec)}):
+        for name in self.files():
             digest.update(name.encode() + b"\0" + hashlib.sha256((self.folder / name).read_bytes()).digest())
         return digest.hexdigest()
 
@@ -96,6 +101,9 @@ def _check_files(source: SpecFile) -> None:
                             cure="put the file beside the spec, and name it relative to it")  # fmt: skip
         if not path.is_file():
             raise SpecError(f"there is no file {path}", where=source.where(*location), cure="correct the path")
+        if not path.resolve().is_relative_to(source.folder.resolve()):
+            raise SpecError(f"{name!r} is a link that leads out of the spec's folder", where=source.where(*location),
+                            cure="copy the file beside the spec")  # fmt: skip
 
 
 def _check_fields(source: SpecFile) -> None:

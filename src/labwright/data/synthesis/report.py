@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import JsonValue
 
 from labwright.contracts.research import DatasetVersion
+from labwright.data.synthesis.outcomes import Refusal
 from labwright.data.synthesis.purse import Spent
 
 Ended = Literal["full", "attempts", "budget", "time"]
@@ -52,9 +53,12 @@ class SliceReport:
 
     @property
     def acceptance(self) -> float:
-        """The share of the rows that were checked which passed."""
-        checked = self.accepted + sum(self.refused.values())
-        return self.accepted / checked if checked else 0.0
+        """The share of the rows that were checked which passed: also those that were more than the slice wanted."""
+        never_came = (Refusal.MISSING, Refusal.FAILED)
+        passed = self.accepted + self.refused.get(Refusal.SURPLUS, 0)
+        refused = {reason: rows for reason, rows in self.refused.items() if reason != Refusal.SURPLUS}
+        checked = passed + sum(rows for reason, rows in refused.items() if reason not in never_came)
+        return passed / checked if checked else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,11 @@ class SynthesisReport:
     def complete(self) -> bool:
         """Whether every slice has its rows."""
         return all(part.ended == "full" for part in self.slices)
+
+    @property
+    def at_ceiling(self) -> str:
+        """Which ceiling of the budget ended a slice before it had its rows; empty where none did."""
+        return next((part.why for part in self.slices if part.ended in ("budget", "time")), "")
 
     def as_json(self) -> dict[str, JsonValue]:
         """For `--json`, and for the report beside the rows."""

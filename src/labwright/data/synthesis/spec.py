@@ -95,7 +95,7 @@ GeneratorSpec = Annotated[LlmSpec | TemplateSpec | ProgramSpec | GymSpec, Field(
 
 
 class LengthSpec(Spec):
-    """How long a field may be. Tokens are the base model's, where one is given."""
+    """How long a field may be. Tokens are those of the spec's `tokenizer`."""
 
     min_characters: int | None = Field(default=None, ge=0)
     max_characters: int | None = Field(default=None, ge=1)
@@ -222,6 +222,7 @@ class SynthesisSpec(Spec):
     format: SynthFormat = "prompt-completion"
     fields: FieldSpecs = Field(default_factory=dict, description="further fields of a row, or all of a `custom` one")
     target: int | None = Field(default=None, ge=1, description="checked rows of all slices; default: their counts")
+    tokenizer: str | None = Field(default=None, description="the model whose tokenizer counts the tokens of `length`")
     slice_column: str | None = Field(default=None, description="a column that names the slice of each row")
     generator: GeneratorSpec | None = None
     checks: ChecksSpec = ChecksSpec()

@@ -89,7 +89,8 @@ def outline(document: Document) -> str:
     for section in document.sections:
         lines.append(f"{'  ' * (section.level - 1)}{heading(section)} ({len(section.text)} characters)")
     if document.references:
-        lines.append(f"References ({len(document.references)} entries)")
+        count = len(document.references)
+        lines.append(f"References ({count} {'entry' if count == 1 else 'entries'})")
     return "\n".join(lines)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from labwright.compute.sandbox import Sandbox
 from labwright.contracts.errors import UsageError
-from labwright.contracts.specs import BenchmarkSpec, GenerationSpec, MetricSpec
+from labwright.contracts.specs import BenchmarkSpec, GenerationSpec, MetricSpec, SourceSpec
 from labwright.referee.known import inspecttask, lmeval, tables
 from labwright.referee.known.division import Divided, divide
 from labwright.referee.known.draft import Draft
@@ -79,11 +79,20 @@ def add_benchmark(
         generation=generation.model_copy(update={"few_shot": len(divided.shots)}),
         metric=draft.metric if options.pass_at is None else MetricSpec(name=f"pass@{options.pass_at}"),
         shots="shots.jsonl" if divided.shots else None,
+        sources=_sources(draft, divided),
     )
     directory = (out or Path(chosen)).expanduser().resolve()
     notes = _notes(draft, divided)
     write_pack(directory, spec, draft, divided, options, notes)
     return _added(directory, spec, draft, divided, source, notes)
+
+
+def _sources(draft: Draft, divided: Divided) -> tuple[SourceSpec, ...]:
+    """So that the gate knows data that was made of what the sealed test was made of.
+
+    Where dev was drawn from training rows, the others may still be trained on: dev's own are found by their text.
+    """
+    return (SourceSpec(name=draft.dataset, splits=(divided.test_from,)),) if draft.dataset else ()
 
 
 def _check(options: AddOptions, name: str | None) -> None:

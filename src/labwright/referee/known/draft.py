@@ -67,3 +67,4 @@ class Draft:
     harness: str = ""  # such as "lm-eval 0.4.13"
     notes: tuple[str, ...] = ()
     details: Mapping[str, object] = field(default_factory=dict)  # for the provenance: the task's own settings
+    dataset: str = ""  # by its name on the Hub, where it comes from there

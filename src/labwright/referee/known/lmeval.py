@@ -61,6 +61,7 @@ def draft_of(name: str, open_table: OpenTable, options: AddOptions) -> Draft:
         harness=task.file.harness,
         notes=tuple(notes),
         details=task.details(metric),
+        dataset=task.dataset,
     )
 
 
@@ -93,11 +94,16 @@ class _Task:
         settings = {key: _plain(value) for key, value in self._settings.items()}
         return {"file": self.file.path.name, "metric": metric, "filter": self._options.filter, "settings": settings}
 
-    def refused(self, why: str) -> UsageError:
-        """The error that says why; and where its rows can be had without the task."""
+    @property
+    def dataset(self) -> str:
+        """Its dataset's name on the Hub; empty where it reads files."""
         path, config = self.text("dataset_path"), self.text("dataset_name")
         is_on_the_hub = path and path not in _FILE_KINDS and not Path(path).expanduser().exists()
-        source = f"hub:{path}{f':{config}' if config else ''}" if is_on_the_hub else "its dataset"
+        return f"hub:{path}{f':{config}' if config else ''}" if is_on_the_hub else ""
+
+    def refused(self, why: str) -> UsageError:
+        """The error that says why; and where its rows can be had without the task."""
+        source = self.dataset or "its dataset"
         return UsageError(
             f"lm-eval:{self.file.name} cannot be frozen faithfully: {why}",
             where=self._where,

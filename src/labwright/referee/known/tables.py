@@ -48,6 +48,7 @@ def draft_of(source: str, open_table: OpenTable, options: AddOptions) -> Draft:
         examples=shown,
         revision=first.revision,
         licence=first.licence,
+        dataset=source if source.startswith("hub:") else "",
         notes=(*(layout.notes if layout else ()), *first.remarks),
     )
 

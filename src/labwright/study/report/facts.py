@@ -90,6 +90,11 @@ class DatasetRow:
     gates: tuple[GateReport, ...]
 
     @property
+    def shared_sources(self) -> tuple[str, ...]:
+        """What it was made of, and the benchmark too."""
+        return tuple(dict.fromkeys(source for gate in self.gates for source in gate.shared_sources))
+
+    @property
     def action(self) -> str:
         """The gate's strictest action, or `unchecked`."""
         actions = {g.action for g in self.gates}
@@ -289,6 +294,8 @@ def _failures(view: StudyView, trials: tuple[TrialRow, ...]) -> tuple[Failure, .
         if gate.action == "block":
             name = next((d.name for d in view.datasets if d.id == gate.dataset_id), gate.dataset_id)
             held = f"{numbers.count_of(gate.rows_hit, 'row')} of {gate.rows_checked:,} hold {gate.split} items"
+            if gate.shared_sources:
+                held = f"made of what the benchmark was made of: {', '.join(gate.shared_sources)}; {held}"
             found.append(Failure(name, "blocked by the gate", held, "no run may train on it"))
     for run in view.runs:
         if run.state.is_final and run.state is not RunState.SUCCEEDED:

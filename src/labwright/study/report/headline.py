@@ -99,6 +99,9 @@ def _blocked(view: StudyView, held: str) -> Headline:
     hits = sum(g.report.rows_hit for g in view.gates if g.report.action == "block")
     splits = " and ".join(sorted({g.report.split for g in view.gates if g.report.action == "block"}))
     names = ", ".join(blocked_datasets(view))
+    if shared := sorted({s for g in view.gates if g.report.action == "block" for s in g.report.shared_sources}):
+        sentence = f"{names} was made of what the benchmark was made of, {', '.join(shared)}, so nothing was trained. "
+        return Headline("blocked", "Blocked by the data gate", sentence + held)
     sentence = (
         f"{numbers.count_of(hits, 'training row')} of {names} hold {splits} items, so nothing was trained. {held}"
     )
