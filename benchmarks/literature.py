@@ -5,8 +5,10 @@
 The papers are made up: words of a vocabulary that follows Zipf's law with English stop words at its head, a title and
 an abstract each, and a full text for every tenth. They are kept through the public API in a temporary lab, and searched
 with many different questions: titles half remembered, frequent words, rare ones, phrases, filters, words that no paper
-has together, and signs. In the same run, on the same database, some of them are asked by scanning with LIKE, as a
-library without an index would.
+has together, signs, and those that are dear to an index: nothing but stop words, a phrase of them, words that most
+papers have under a filter that lets few pass, an abstract that was pasted in. The target holds for each of them, not
+for most: a question's time is the median of three, so that it is the question's and not the machine's hiccup. In the
+same run, on the same database, some of them are asked by scanning with LIKE, as a library without an index would.
 
 The graph is walked over a made-up world of papers, whose citations a server on loopback sends in the shape of Semantic
 Scholar. The first walk fills the cache of a lab; then a new client, source and walk build the same graph from it, and
@@ -46,6 +48,7 @@ GRAPH_TARGET_S = 2.0
 GRAPH_PAPERS = 500
 WORLD = 6000  # papers that exist; a walk sees a part of them
 VOCABULARY = 60_000
+KINDS = 12  # of questions
 READ = 10  # every tenth paper was read, so that its text is kept
 SCANNED = 12  # questions that are asked by LIKE too
 _STOP_WORDS = "the of and a to in we is for that with on this as are by an be our from can it which at or has"
@@ -113,7 +116,7 @@ def questions(writer: Writer, titles: list[str], count: int) -> Iterator[tuple[s
     def some(first: int, last: int, number: int) -> str:
         return " ".join(words[chance.randrange(first, last)] for _ in range(number))
 
-    for _ in range(count // 7 or 1):
+    for _ in range(count // KINDS or 1):
         title = chance.choice(titles).split()
         start = chance.randrange(max(1, len(title) - 2))
         yield "words of a title", Query(" ".join(chance.sample(title, min(4, len(title)))))
@@ -123,6 +126,11 @@ def questions(writer: Writer, titles: list[str], count: int) -> Iterator[tuple[s
         yield "one rare word", Query(some(20_000, VOCABULARY, 1))
         yield "frequent words, filters", Query(some(26, 2000, 2), since=2018, min_citations=20)
         yield "words that no paper has together", Query(f"{some(30, 3000, 3)} {some(10_000, VOCABULARY, 2)} -NEAR(*")
+        yield "nothing but stop words", Query(some(0, 26, 3))
+        yield "a phrase of stop words", Query(f'"{some(0, 26, chance.randint(2, 3))}"')
+        yield "one frequent word, filters", Query(some(26, 40, 1), since=2024, min_citations=chance.choice((5, 500)))
+        yield "three very frequent words", Query(some(26, 32, 3))
+        yield "an abstract pasted in", Query(writer.text(150))
 
 
 def timed(action: Callable[[], object]) -> float:
@@ -171,7 +179,8 @@ def library_is_quick(papers: int, count: int) -> bool:
             library.search(Query("warm"))
             taken: dict[str, list[float]] = {}
             for kind, query in asked:
-                taken.setdefault(kind, []).append(timed(lambda query=query: library.search(query)))  # type: ignore[misc]
+                tries = [timed(lambda query=query: library.search(query)) for _ in range(3)]  # type: ignore[misc]
+                taken.setdefault(kind, []).append(statistics.median(tries))
             everything = [each for kind in taken.values() for each in kind]
             print(f"{'search, the 20 best; ms':<34}{'n':>5}{'p50':>10}{'p95':>10}{'worst':>10}")
             for kind in sorted(taken):
@@ -183,9 +192,8 @@ def library_is_quick(papers: int, count: int) -> bool:
             scan_s = scanning(url, scanned)
             again_s = statistics.median(timed(lambda query=query: library.search(query)) for query in scanned)  # type: ignore[misc]
             print(f"LIKE over the same texts, {len(scanned)} of them: {scan_s * 1000:.0f} ms, x{scan_s / again_s:.0f}")
-        p95 = sorted(everything)[int(0.95 * len(everything))]
-        met = p95 < SEARCH_TARGET_S
-        print(f"{'met   ' if met else 'MISSED'} 95 % of searches under {SEARCH_TARGET_S * 1000:.0f} ms")
+        met = max(everything) < SEARCH_TARGET_S
+        print(f"{'met   ' if met else 'MISSED'} every search under {SEARCH_TARGET_S * 1000:.0f} ms")
         return met
 
 

@@ -39,6 +39,7 @@ from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
 from pydantic_ai.native_tools import AbstractNativeTool
 from pydantic_ai.toolsets import FunctionToolset
 from pydantic_ai.usage import RequestUsage
+from tests.toys.empty_ledger import place_ledger
 
 from labwright.agent.deps import AskPerson, Deps
 from labwright.agent.intern import Parts, build, compaction
@@ -295,7 +296,7 @@ def killed(scenario: Callable[[Path, str], object], bench: Bench, when: str) -> 
     context.set_forkserver_preload(["tests.agent.scripted"])
     process = context.Process(target=scenario, args=(bench.folder, bench.session_id), daemon=True)
     process.start()
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     try:
         while when not in bench.marks:
             assert process.is_alive(), f"the process ended before {when!r}"
@@ -318,7 +319,7 @@ def lab_in(
     """A lab in a folder, whose environment is this one and no other."""
     settled = _Settings(
         **dict(settings or {}),  # type: ignore[arg-type]
-        home=folder / "home",
+        home=place_ledger(folder / "home"),
         sandbox="off",
         base_url=base_url,
         researcher_model=researcher,
@@ -367,7 +368,7 @@ def _tools(mark: Callable[[str], str], folder: Path) -> list[Tool[Any]]:
 
     async def slow(seconds: float, name: str = "it") -> str:
         """Take long: a mark once the other calls of the same answer are through, and one at the end."""
-        await asyncio.sleep(min(seconds, 0.3))
+        await asyncio.sleep(min(seconds, 1.0))
         mark(f"start {name}")
         await asyncio.sleep(seconds)
         return mark(f"end {name}")

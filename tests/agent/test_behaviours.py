@@ -7,7 +7,8 @@
  5  words alone, unfinished plan  test_session.py: at most twice in a row, not without time
  6  approval policy, batches      capabilities/test_policy.py: calls of one answer cannot jointly pass the budget
  7  reserve, reconcile, release   capabilities/test_spending.py; ../guard/test_spending.py
- 8  usage thresholds              below: at $5, $10, $20 a person is asked; at a ceiling the session stops; both resume
+ 8  usage thresholds              below: at $5, $10, $20 a person is asked, and where no price is known by tokens; at a
+                                  ceiling the session stops; both resume
  9  error classification          models/test_model_errors.py, models/test_retrying.py; test_wire.py for the outcomes
 10  session resume                test_session.py; below: the log is only added to, and what cannot be read is left out
 11  session reaper                below: nothing of a session lives outside the ledger; one process at a time
@@ -35,14 +36,15 @@ from pydantic_ai.messages import (
     ToolReturnPart,
     UserPromptPart,
 )
-from tests.agent.scripted import Bench, call, lab_in, prompts, returns, script
+from pydantic_ai.usage import RequestUsage
+from tests.agent.scripted import Bench, Script, call, lab_in, prompts, returns, script
 
 from labwright.agent.models import ModelAccess
 from labwright.agent.steps import decoded
 from labwright.assemble_intern import Person, work_in
 from labwright.config import Settings
-from labwright.contracts.errors import ModelError
-from labwright.contracts.sessions import Approval, ApproveMode, SessionAdjusted, SessionBudget
+from labwright.contracts.errors import ModelError, UsageError
+from labwright.contracts.sessions import Approval, ApprovalAnswered, ApproveMode, SessionAdjusted, SessionBudget
 
 
 def _put(bench: Bench, *messages: ModelMessage) -> None:
@@ -168,12 +170,60 @@ def test_8_auto_with_a_ceiling_is_not_asked_and_never_ends_instead(
     assert bench.turn("go", said).kind == kind
 
 
-@pytest.mark.parametrize("amount", [True, "a lot", -3, None])
-def test_8_an_amount_that_is_none_is_no_consent(tmp_path: Path, amount: object) -> None:
+@pytest.mark.parametrize("amount", [True, "a lot", -3, None, 6])
+def test_8_an_amount_that_is_none_is_refused_and_is_no_consent(tmp_path: Path, amount: object) -> None:
     bench = _costly(tmp_path)
-    asked = bench.turn("go", script([call("touch", name="a")], [call("touch", name="b")]))
-    bench.answer(asked.approvals[0].id, args={"until_usd": amount})
+    asked = bench.turn("go", script([call("touch", name="a")], [call("touch", name="b")])).approvals[0]
+    with pytest.raises(UsageError, match="do not fit go_on_spending"):
+        bench.answer(asked.id, args={"until_usd": amount})
+    bench.ledger.record(None, ApprovalAnswered(bench.session_id, asked.id, "approved", "x", args={"until_usd": amount}))
     assert bench.turn(None, script()).kind == "waiting"
+
+
+def _dark(folder: Path, approve: ApproveMode = "ask", budget: SessionBudget | None = None) -> Bench:
+    """Calls whose price nobody knows, of two and a half million tokens each."""
+    return Bench(folder, approve=approve, budget=budget)
+
+
+def _dark_calls(calls: int) -> Script:
+    says = [*([call("touch", name=str(n))] for n in range(calls)), "done"]
+    return Script(says, usage=RequestUsage(input_tokens=2_400_000, output_tokens=100_000))
+
+
+def test_8_calls_without_a_price_are_asked_about_by_tokens(tmp_path: Path) -> None:
+    bench, said = _dark(tmp_path), _dark_calls(8)
+    outcome = bench.turn("go", said)
+    assert outcome.exit_code == 4
+    assert "5,000,000 tokens of no known price are spent: go on, up to 10,000,000 tokens" in outcome.text
+    (asked,) = outcome.approvals
+    assert asked.cost.usd is None and "2 calls of no known price" in asked.preview
+    bench.answer(asked.id, args={"until_tokens": 7_000_000})
+    outcome = bench.turn(None, said)
+    assert "7,500,000 tokens" in outcome.text, "the amount may be edited"
+    bench.answer(outcome.approvals[0].id, "denied", why="enough")
+    stopped = bench.turn(None, script())
+    assert (stopped.kind, "7,500,000 tokens" in stopped.text, "enough" in stopped.text) == ("budget", True, True)
+
+
+@pytest.mark.parametrize(
+    ("approve", "budget", "kind"),
+    [
+        ("auto", SessionBudget(tokens=10**9), "done"),
+        ("auto", SessionBudget(usd=5), "waiting"),  # dollars hold nothing where no price is known
+        ("never", None, "done"),
+    ],
+)
+def test_8_a_ceiling_on_tokens_is_the_word_for_them_and_never_does_not_end(
+    tmp_path: Path, approve: ApproveMode, budget: SessionBudget | None, kind: str
+) -> None:
+    assert _dark(tmp_path, approve, budget).turn("go", _dark_calls(3)).kind == kind
+
+
+def test_8_the_question_about_dollars_says_what_is_in_none(tmp_path: Path) -> None:
+    prices = iter([3.0, None, 3.0])
+    bench = Bench(tmp_path, worst_case=lambda *_: 0.0, price_of=lambda _: next(prices))
+    outcome = bench.turn("go", script(*([call("touch", name=str(n))] for n in range(3))))
+    assert "$6.00 are spent: go on, up to $10.00? (not in it: 1 call of no known price" in outcome.text
 
 
 def test_10_the_log_is_only_added_to_over_resumes(tmp_path: Path) -> None:

@@ -27,12 +27,12 @@ SCRIPT = str(Path(mcp_servers.__file__))
 
 def stdio(name: str = "local", *, trust: bool = False, **env: str) -> Server:
     reach = Local(sys.executable, (SCRIPT,), env, None)
-    return Server(name, reach, Path("mcp.json"), "f", "shown", tuple(env.values()), trusts_hints=trust, timeout_s=30)
+    return Server(name, reach, Path("mcp.json"), "f", "shown", tuple(env.values()), trusts_hints=trust, timeout_s=180)
 
 
 def remote(name: str, url: str, token: str) -> Server:
     reach = Remote(url, {"Authorization": f"Bearer {token}"}, "http")
-    return Server(name, reach, Path("mcp.json"), "f", "shown", (token,), timeout_s=10)
+    return Server(name, reach, Path("mcp.json"), "f", "shown", (token,), timeout_s=180)
 
 
 class Script(FunctionModel):
@@ -131,7 +131,7 @@ def test_each_http_server_is_sent_its_own_headers(tmp_path: Path) -> None:
 def test_a_server_that_sends_us_elsewhere_does_not_send_its_credentials_there(tmp_path: Path) -> None:
     with http_server() as elsewhere, http_server(redirect_to=elsewhere.url) as moved:
         reach = Remote(moved.url, {"X-Api-Key": "key-one"}, "http")
-        run([Server("moved", reach, Path("mcp.json"), "f", "shown", timeout_s=5)], Script(), tmp_path)
+        run([Server("moved", reach, Path("mcp.json"), "f", "shown", timeout_s=180)], Script(), tmp_path)
         assert moved.credentials == {"key-one"}
         assert elsewhere.credentials == set()
 

@@ -167,7 +167,7 @@ def test_two_researches_run_at_the_same_time_in_contexts_of_their_own() -> None:
         running.append(str(messages[0].parts[0].content))  # type: ignore[union-attr]
         if len(running) == 2:
             both.set()
-        await asyncio.wait_for(both.wait(), 5)  # neither ends before both have begun
+        await asyncio.wait_for(both.wait(), 120)  # neither ends before both have begun
         return ModelResponse([findings()])
 
     answers = delegate(waits, Tools(), tasks=2)  # type: ignore[arg-type]

@@ -16,7 +16,14 @@ from tests.agent.scripted import Bench, Script, call, killed, mark, prompts, ret
 
 from labwright.agent.resuming import NOT_STARTED, UNKNOWN
 from labwright.contracts.errors import UsageError
-from labwright.contracts.sessions import LlmReserved, SessionAdjusted, SessionBudget, SessionEnded, SessionSuspended
+from labwright.contracts.sessions import (
+    ApprovalAnswered,
+    LlmReserved,
+    SessionAdjusted,
+    SessionBudget,
+    SessionEnded,
+    SessionSuspended,
+)
 from labwright.guard.approvals import LIFETIME_S, Approvals
 from labwright.study.lock import held
 
@@ -127,10 +134,23 @@ def test_an_approval_with_edited_arguments_runs_these_and_the_model_is_told(tmp_
     assert "A person changed the arguments" in told and "better" in told
 
 
-def test_edited_arguments_that_do_not_fit_reach_no_tool(tmp_path: Path) -> None:
+def test_an_edit_that_does_not_fit_is_refused_at_the_answer_and_the_question_stays_open(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     bench.turn("go", script([call("publish", name="p")]))
-    bench.answer(bench.view.open_approvals[0].id, args={"nothing": 1})
+    (asked,) = bench.view.open_approvals
+    with pytest.raises(UsageError, match="'name' is a required property"):
+        bench.answer(asked.id, args={"nothing": 1})
+    assert bench.view.open_approvals == (asked,)
+    bench.answer(asked.id, args={"name": "better"})
+    assert bench.turn(None, script("done")).kind == "done" and bench.marks == ["publish better"]
+
+
+def test_an_edit_that_no_schema_held_back_reaches_no_tool_either(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.turn("go", script([call("publish", name="p")]))
+    (asked,) = bench.view.open_approvals
+    wrong = ApprovalAnswered(bench.session_id, asked.id, "approved", "ann", args={"nothing": 1})
+    bench.ledger.record(None, wrong)  # as the answer to a question of an older version, which kept no schema
     last = script("I see")
     assert bench.turn(None, last).kind == "done"
     assert bench.marks == [] and "not valid" in str(returns(last.asked[0]))

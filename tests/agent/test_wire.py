@@ -26,6 +26,7 @@ from tests.servers.openai_server import (
     quota,
     text,
 )
+from tests.toys.empty_ledger import place_ledger
 
 from labwright.agent.session import Outcome
 from labwright.assemble_intern import Person, open_session, work_in
@@ -79,13 +80,17 @@ def _run(server: OpenAIServer, folder: Path, *options: str, **environment: str) 
 
 
 def _labwright(server: OpenAIServer, folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    places = {"LABWRIGHT_HOME": str(folder / "home"), "LABWRIGHT_BASE_URL": server.url, "LABWRIGHT_SANDBOX": "off"}
+    places = {
+        "LABWRIGHT_HOME": str(place_ledger(folder / "home")),
+        "LABWRIGHT_BASE_URL": server.url,
+        "LABWRIGHT_SANDBOX": "off",
+    }
     return subprocess.run(
         [sys.executable, "-m", "labwright", *words, "--json"],
         env={**os.environ, **places, **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
 
 

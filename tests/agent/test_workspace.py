@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -81,3 +82,16 @@ def test_with_neither_commands_are_not_confined_and_it_is_said_why(tmp_path: Pat
     assert "asked about" in found.remark and "the daemon is not running" in found.remark
     missing = confine(tmp_path, Sandbox("off"), hidden=(), image="python", docker="no-such-docker")
     assert "not installed" in missing.remark
+
+
+@pytest.mark.parametrize("cgroups", ["auto", "off"])
+def test_a_command_with_too_many_processes_fails_and_its_errors_say_so(
+    tmp_path: Path, cgroups: Literal["auto", "off"]
+) -> None:
+    backend = SandboxedBackend(tmp_path, Sandbox("auto", cgroups=cgroups), tasks=50)
+    crowd = "i=0; while [ $i -lt 200 ]; do sleep 60 & i=$((i + 1)); done; wait"
+    result = asyncio.run(backend.run(crowd, shell=True))
+    assert result.exit_code != 0
+    assert "more than 50 processes and threads" in result.stderr
+    fine = asyncio.run(backend.run("echo made; echo odd >&2; exit 3", shell=True))
+    assert (fine.exit_code, fine.stdout, fine.stderr) == (3, "made\n", "odd\n")

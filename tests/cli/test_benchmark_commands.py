@@ -14,7 +14,7 @@ import pytest
 def labwright(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "LABWRIGHT_HOME": str(home / "lab"), "LABWRIGHT_OFFLINE": "1"}
     command = [sys.executable, "-m", "labwright", "benchmark", "add", *words]
-    return subprocess.run(command, env=environment, cwd=home, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, env=environment, cwd=home, capture_output=True, text=True, check=False, timeout=300)
 
 
 @pytest.fixture

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.compute.small_runs import wait_for
+from tests.toys.empty_ledger import place_ledger
 from tests.toys.toy_study import RECIPE, TOYS, FinishedStudy, write_study
 
 PROMISED = {
@@ -30,7 +33,7 @@ class Shell:
         given = {k: v for k, v in os.environ.items() if not k.startswith("LABWRIGHT_")}
         self._env = {
             **given,
-            "LABWRIGHT_HOME": str(home),
+            "LABWRIGHT_HOME": str(place_ledger(home)),
             "LABWRIGHT_GENERATION_WORKER": str(TOYS / "toy_worker.py"),
             "LABWRIGHT_POLL_S": "0.05",
         }
@@ -45,7 +48,7 @@ class Shell:
     def __call__(self, *words: object, code: int = 0, **env: str) -> tuple[str, str]:
         """Type a command that ends with this code; its stdout and stderr. Nothing ever ends in a traceback."""
         with self.start(*words, **env) as process:
-            out, err = process.communicate(timeout=120)
+            out, err = process.communicate(timeout=300)
         assert process.returncode == code, out + err
         assert "Traceback" not in err
         return out, err
@@ -144,29 +147,42 @@ def test_eval_scores_a_model_on_dev_and_leaves_the_sealed_test_to_a_person(
 
 def test_doctor_says_what_is_there_and_where_the_home_cannot_be_written(shell: Shell, tmp_path: Path) -> None:
     names = {check["name"] for check in shell.json("doctor")["checks"]}
-    assert {"python", "cores", "memory", "gpu", "boundary", "training libraries", "lab home", "keys"} <= names
+    expected = {"python", "cores", "memory", "gpu", "boundary", "ceilings", "training libraries", "lab home", "keys"}
+    assert expected <= names
     (tmp_path / "file").write_text("")
-    out, _ = shell("doctor", code=1, LABWRIGHT_HOME=str(tmp_path / "file" / "home"))
+    out, _ = shell("doctor", code=1, LABWRIGHT_HOME=str(tmp_path / "file" / "home"), LABWRIGHT_CGROUPS="off")
+    assert re.search(r"^--  ceilings .*counted four times a second", out, re.MULTILINE)
+    assert "cure: unset LABWRIGHT_CGROUPS" in out
     assert re.search(r"^--  lab home .*cannot be written", out, re.MULTILINE)
     assert "cure: set LABWRIGHT_HOME" in out
+
+
+def halted_a_run_in(runs: Path) -> bool:
+    """Halt a recipe that runs below this directory; whether one was found and stands still."""
+    mark = f"LABWRIGHT_RUN_DIR={runs}/".encode()
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            is_ours = entry.name.isdigit() and mark in (entry / "environ").read_bytes()
+            if is_ours and (entry / "comm").read_text().startswith("python"):
+                os.kill(int(entry.name), signal.SIGSTOP)
+                return (entry / "stat").read_text().rpartition(")")[2].split()[0] == "T"
+    return False
 
 
 def test_a_study_stopped_by_another_process_and_resumed_comes_to_the_same_result(
     shell: Shell, finished: FinishedStudy, tmp_path: Path, tiny_model: Path
 ) -> None:
-    write_study(tmp_path / "study", tiny_model, params={"step_s": 0.15})  # so that three commands come in time
+    write_study(tmp_path / "study", tiny_model, params={"step_s": 0.15})
     with shell.start("study", "run", "study", "--json") as running:
-        until = time.time() + 60
-        while time.time() < until:
-            time.sleep(0.2)
-            if (shell.home / "studies" / "study-1" / "runs" / "t2.r1").exists():
-                break
+        runs = shell.home / "studies" / "study-1" / "runs"
+        wait_for(lambda: (runs / "t2.r1").exists(), at_most_s=240)
+        wait_for(lambda: halted_a_run_in(runs), at_most_s=240)  # the study waits for it, however slow the commands are
         status = shell.json("study", "status")
         assert (status["state"], status["process_alive"]) == ("running", True)
         _, said = shell("study", "resume", "study-1", code=2)
         assert f"being run by process {running.pid}" in said
         shell("study", "stop", "study-1")
-        out, _ = running.communicate(timeout=60)
+        out, _ = running.communicate(timeout=300)
     assert running.returncode == 1
     stopped = json.loads(out)
     assert stopped["state"] == "stopped"
@@ -216,7 +232,9 @@ def test_a_mistyped_option_is_a_usage_error_and_a_json_document_too(shell: Shell
     out, err = shell("study", "list", "--jsno", code=2)
     assert not out
     assert "No such option: --jsno" in err
-    assert "No such option: --frmat" in shell.json("study", "list", "--frmat", code=2)["error"]["what"]
+    error = shell.json("study", "list", "--frmat", code=2)["error"]
+    assert "No such option: --frmat" in error["what"]
+    assert error["cure"] == "labwright study list --help"
 
 
 def test_a_home_that_cannot_be_written_and_a_setting_that_does_not_fit_are_named(shell: Shell, tmp_path: Path) -> None:
@@ -226,3 +244,6 @@ def test_a_home_that_cannot_be_written_and_a_setting_that_does_not_fit_are_named
     _, said = shell("study", "list", code=2, LABWRIGHT_SANDBOX="maybe")
     assert "'maybe' does not fit" in said
     assert "where: LABWRIGHT_SANDBOX" in said
+    _, said = shell("study", "list", code=2, LABWRIGHT_GENERATION_WORKER=str(tmp_path / "none.py"))
+    assert "does not point to a file" in said
+    assert "where: LABWRIGHT_GENERATION_WORKER" in said

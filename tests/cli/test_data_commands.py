@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.toys.empty_ledger import place_ledger
+
+from labwright.cli.actions import data_transforms
+from labwright.contracts.errors import UsageError
 
 Shell = Callable[..., subprocess.CompletedProcess[str]]
 SPEC = """
@@ -31,10 +35,10 @@ def shell(tmp_path: Path) -> Shell:
     (folder / "train.jsonl").write_text(text, encoding="utf-8")
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "LABWRIGHT_HOME": str(tmp_path / "home"), "LABWRIGHT_OFFLINE": "1"}
+        environment = {**os.environ, "LABWRIGHT_HOME": str(place_ledger(tmp_path / "home")), "LABWRIGHT_OFFLINE": "1"}
         command = [sys.executable, "-m", "labwright", "data", *words]
         return subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120
+            command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300
         )
 
     return run
@@ -70,6 +74,7 @@ def test_rows_are_converted_and_those_that_cannot_be_are_kept_aside(shell: Shell
     assert (done["rows"], done["rejected"], done["columns_left_out"]) == (11, 1, ["level"])
     rejected = json.loads((tmp_path / "work" / "out.rejects.jsonl").read_text())
     assert rejected["row"] == 12 and "output" in rejected["reason"]
+    assert document(shell("inspect", done["version"], "--json"))["splits"][0]["rows"] == 11
 
 
 def test_parts_of_a_split_share_no_row(shell: Shell, tmp_path: Path) -> None:
@@ -102,3 +107,8 @@ def test_mistakes_are_named_with_their_cure(shell: Shell, words: tuple[str, ...]
     done = shell(*words)
     assert (done.returncode, said in done.stderr) == (code, True), done.stderr
     assert "Traceback" not in done.stderr and "cure:" in done.stderr
+
+
+def test_a_part_that_is_named_twice_is_refused_before_anything_is_opened() -> None:
+    with pytest.raises(UsageError, match="'a' is named twice"):
+        data_transforms.split("train.jsonl", "x", ["a=0.5", "a=0.5"], None, None, "near", 0, False, False)

@@ -17,7 +17,7 @@ BAD = "from rich.console import Console, Consol\nConsole(widht=3)\n"
 def labwright(home: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "LABWRIGHT_HOME": str(home), "LABWRIGHT_OFFLINE": "1", **more}
     command = [sys.executable, "-m", "labwright", *words]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
 
 
 def test_a_symbol_comes_with_its_signature_and_its_source(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.servers.openai_server import OpenAIServer, call, text
+from tests.toys.empty_ledger import place_ledger
 from tests.toys.toy_study import TOYS, write_study
 
 SEARCH = {"rungs": [24], "trials": 1, "extra_trials": 0, "vary": {"learning_rate": [0.001]}}
@@ -19,7 +20,7 @@ def labwright(home: Path, url: str, *words: str) -> tuple[int, Any, str]:
     """A command's exit code, its JSON document, and what it said besides."""
     environment = {
         **os.environ,
-        "LABWRIGHT_HOME": str(home),
+        "LABWRIGHT_HOME": str(place_ledger(home)),
         "LABWRIGHT_BASE_URL": url,
         "LABWRIGHT_SANDBOX": "off",  # so that starting a study's runs asks first
         "LABWRIGHT_GENERATION_WORKER": str(TOYS / "toy_worker.py"),
@@ -54,7 +55,13 @@ def test_a_prompt_becomes_a_finished_study_through_an_approval(tmp_path: Path, t
         _, waiting, _ = labwright(home, server.url, "approvals", "list")
         assert [a["id"] for a in waiting] == [asked["id"]]
         assert waiting[0]["tool"] == "study_run" and "outside the sandbox" in waiting[0]["what"]
-        labwright(home, server.url, "approvals", "approve", asked["id"])
+        wrong = ("approvals", "approve", asked["id"], "--set", "decide_by=me")
+        code, refused, _ = labwright(home, server.url, *wrong)
+        assert code == 2 and "decide_by: 'me' is not one of" in refused["error"]["what"]
+        _, approved, _ = labwright(
+            home, server.url, "approvals", "approve", asked["id"], "--set", "decide_by=autopilot"
+        )
+        assert approved["state"] == "approved"
 
         code, last, said = labwright(home, server.url, "sessions", "resume", first["session"])
         assert (code, last["outcome"], last["text"]) == (0, "done", "The referee promoted it."), said
@@ -69,3 +76,13 @@ def test_a_prompt_becomes_a_finished_study_through_an_approval(tmp_path: Path, t
     assert trace["entries"] == len(lines) and lines[0]["harness"] == "labwright"
     called = [c["name"] for e in lines[1:] for c in e["message"]["content"] if isinstance(c, dict) and "name" in c]
     assert called == ["load_capability", "study_import", "study_run", "study_wait", "study_report"]
+
+
+def test_a_session_that_a_ceiling_ended_goes_on_under_a_higher_one(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with OpenAIServer([call("load_capability", {"id": "study"}), text("There are none.")]) as server:
+        goal = ("run", "Which studies are there?", "--model", "local:stub", "--workspace", str(tmp_path / "work"))
+        code, first, said = labwright(home, server.url, *goal, "--max-steps", "1")
+        assert (code, first["outcome"]) == (3, "budget") and "--max-steps" in first["text"], said
+        code, last, said = labwright(home, server.url, "sessions", "resume", first["session"], "--max-steps", "3")
+        assert (code, last["text"]) == (0, "There are none."), said

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.literature.canonical_papers import DPO
 from tests.literature.reader.pdfs import heading, pdf
 from tests.servers.public_services import GITHUB_TOKEN, HF_TOKEN, S2_KEY, PublicServices, public_services
-from tests.servers.replay import reply
+from tests.servers.replay import Reply, reply
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +34,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def labwright(services: PublicServices, home: Path, *words: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, **services.environment, "LABWRIGHT_HOME": str(home)}
     command = [sys.executable, "-m", "labwright", *words]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
     for secret in (HF_TOKEN, GITHUB_TOKEN, S2_KEY):
         assert secret not in done.stdout + done.stderr
     return done
@@ -96,6 +100,19 @@ def test_references_are_listed_offline_from_what_was_read(services: PublicServic
     assert [len(server.requests) for server in services.every] == asked
 
 
+def test_a_section_says_what_it_cites_and_how_to_follow_it(services: PublicServices, tmp_path: Path) -> None:
+    path = f"/html/{DPO.ids.arxiv}"
+    page = services.pages.routes[path]
+    cite = b'Preferences are pairs (<cite class="ltx_cite"><a href="#bib.bib1">Hu et al., 2021</a></cite>).'
+    assert isinstance(page, Reply)
+    services.pages.routes[path] = replace(page, body=page.body.replace(b"Preferences are pairs.", cite))
+    try:
+        shown = labwright(services, tmp_path, "papers", "read", "2305.18290", "--section", "1").stdout
+    finally:
+        services.pages.routes[path] = page
+    assert "cited here\n  [bib.bib1] arxiv:2106.09685" in shown
+
+
 def test_passages_come_from_the_library_too(services: PublicServices, home: Path) -> None:
     labwright(services, home, "papers", "read", "2305.18290")
     words = ("papers", "passages", "learning rate", "--source", "library", "--offline")
@@ -127,6 +144,23 @@ def test_a_pdf_of_ones_own_is_found_and_noted(services: PublicServices, home: Pa
     assert noted["notes"] == ["the burrows matter"] and "for the wombats" in noted["why"]
     found = document(services, home, "papers", "search", "wombats", "--source", "library")
     assert [paper["id"] for paper in found["papers"]] == [kept["id"]]
+    listed = labwright(services, home, "papers", "library", "--limit", "1")
+    assert listed.stdout.startswith(kept["id"]) and "    why: for the wombats\n    note: the burrows" in listed.stdout
+
+
+def test_an_index_that_was_lost_is_made_anew_and_what_cannot_be_is_named(
+    services: PublicServices, home: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "report.pdf"
+    file.write_bytes(pdf([heading("Abstract"), "We studied quokkas at length.", heading("1 Method"), "We looked."]))
+    kept = document(services, home, "papers", "add", str(file))
+    with closing(sqlite3.connect(home / "lab.db")) as lost, lost:
+        lost.execute("DELETE FROM paper_search")
+    (home / "objects" / f"{kept['text_hash']}.json").write_text("{}")
+    done = labwright(services, home, "papers", "reindex")
+    assert done.returncode == 1 and kept["id"] in done.stderr and "read the paper again" in done.stderr
+    found = document(services, home, "papers", "search", "quokkas", "--source", "library")
+    assert [paper["id"] for paper in found["papers"]] == [kept["id"]]  # by its abstract
 
 
 @pytest.mark.parametrize(

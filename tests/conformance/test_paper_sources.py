@@ -33,6 +33,7 @@ from tests.servers.hf_papers_server import hf_papers_server, repository
 from tests.servers.openalex_server import openalex_server
 from tests.servers.replay import ReplayServer, Reply, cut, reply
 from tests.servers.s2_server import s2_server
+from tests.toys.empty_ledger import place_ledger
 
 from labwright.contracts.errors import NotFoundError, RateLimitedError, ServiceError
 from labwright.contracts.http import Fetcher, Service
@@ -107,7 +108,7 @@ def fake(fetcher: Fetcher, home: Path) -> Running:
 
 
 def library(fetcher: Fetcher, home: Path) -> Running:
-    kept = Library(Ledger.open(f"sqlite:///{home}/lab.db"), home / "objects")
+    kept = Library(Ledger.open(f"sqlite:///{place_ledger(home)}/lab.db"), home / "objects")
     kept.keep_all(ToKeep(paper) for paper in PAPERS)
     return Running(kept, None)
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from labwright.contracts.errors import DataError
-from labwright.data.ancestry import MOST_SOURCES, Tainted, canonical, follow
+from labwright.contracts.specs import SourceSpec
+from labwright.data.ancestry import MOST_SOURCES, Looked, Tainted, canonical, follow, shared
 
 
 @dataclass
@@ -23,8 +24,10 @@ class _Book:
             raise DataError("a/gated is gated")
         return self.made_of.get(name)
 
-    def rows_hit(self, name: str) -> int | None:
-        return self.hits.get(name)
+    def look(self, name: str) -> Looked | None:
+        if name == "a/large":
+            raise DataError("its first file is 900 MB")
+        return Looked(name, 100, self.hits[name], "every row") if name in self.hits else None
 
 
 def test_the_benchmarks_own_source_is_found_behind_two_steps() -> None:
@@ -48,6 +51,16 @@ def test_an_ancestor_whose_rows_hold_items_taints_and_ends_that_way_up() -> None
     assert found.tainted == (Tainted(("mine", "dirty"), 12),)
     assert "12 rows" in str(found.tainted[0])
     assert "further" not in book.asked
+
+
+def test_a_source_whose_rows_cannot_be_had_is_still_followed_and_says_why() -> None:
+    book = _Book({"mine": ["a/large", "a/fine"], "a/large": ["openai/gsm8k"], "a/fine": []}, {"a/fine": 0})
+    found = follow("mine", book, ["openai/gsm8k"])
+    assert [way.chain[-1] for way in found.tainted] == ["openai/gsm8k"]
+    assert [str(one) for one in found.looked] == [
+        "the rows of the source a/large were not looked into: its first file is 900 MB",
+        "of the source a/fine 100 rows were compared (every row): none holds an item of the benchmark",
+    ]
 
 
 def test_a_ring_of_sources_ends_and_each_is_asked_once() -> None:
@@ -85,3 +98,23 @@ def test_a_chain_without_end_is_cut_off_and_says_so() -> None:
 )
 def test_one_dataset_is_one_whatever_the_spelling(spelling: str) -> None:
     assert canonical(spelling) == "openai/gsm8k"
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "found"),
+    [
+        (SourceSpec(name="https://huggingface.co/datasets/OpenAI/gsm8k"), "hub:openai/gsm8k:main", True),
+        (SourceSpec(name="openai/gsm8k", splits=("train",)), "hub:openai/gsm8k", False),
+        (SourceSpec(name="openai/gsm8k", splits=("train", "test")), "hub:openai/gsm8k", True),
+        (SourceSpec(name="openai/gsm1k"), "hub:openai/gsm8k", False),
+    ],
+)
+def test_data_and_benchmark_share_a_source_unless_their_splits_are_known_to_differ(
+    ours: SourceSpec, theirs: str, found: bool
+) -> None:
+    assert bool(shared([ours], [SourceSpec(name=theirs, splits=("test",))])) is found
+
+
+def test_where_a_split_is_not_said_that_is_what_is_told() -> None:
+    said = shared([SourceSpec(name="a/b"), SourceSpec(name="a/c", splits=("x", "y"))], [SourceSpec(name="a/b")])
+    assert said == ("a/b (which split is not said)",)

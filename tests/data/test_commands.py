@@ -100,6 +100,12 @@ def test_a_home_that_was_moved_still_has_its_versions(tmp_path: Path, bench: Wor
         assert commands.subset(Workbench(moved, ledger), version.id, "few", 2).version.rows == 2
 
 
+@pytest.mark.parametrize("size", [0, -3, 2.5])
+def test_a_subset_of_no_number_of_rows_is_refused(size: float, tmp_path: Path, bench: Workbench) -> None:
+    with pytest.raises(DataError, match="no number of rows"):
+        commands.subset(bench, _sums(tmp_path), "few", size)
+
+
 def test_mix_takes_by_default_what_needs_no_row_twice(tmp_path: Path, bench: Workbench) -> None:
     first, second = _sums(tmp_path, 12, "a.jsonl"), _sums(tmp_path, 30, "b.jsonl")
     made = commands.mix(bench, [(first, 1), (second, 2)], "both")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -99,16 +98,14 @@ def test_no_false_alarms_on_the_packages_own_sources(docs: InstalledDocs, packag
 
 def test_a_lookup_from_cold_takes_seconds_and_imports_nothing() -> None:
     code = (
-        "import sys, time; begin = time.perf_counter()\n"
+        "import sys, time\n"
         "from labwright.documentation import InstalledDocs\n"
         "doc = InstalledDocs().lookup('trl.SFTConfig')\n"
         "assert len(doc.signature.parameters) > 100\n"
         "assert doc.signature.named('learning_rate').default == '2e-05'\n"
         "assert doc.signature.named('adam_beta1').inherited_from == 'transformers.training_args.TrainingArguments'\n"
         "assert not {'torch', 'trl', 'transformers', 'trafilatura', 'griffe'} & set(sys.modules)\n"
-        "print(time.perf_counter() - begin)"
+        "assert time.process_time() < 20"  # two seconds; of its own work, however busy the machine is
     )
-    begin = time.perf_counter()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert time.perf_counter() - begin < 20  # two seconds where nothing else runs

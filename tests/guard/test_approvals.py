@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -35,8 +34,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    with Ledger.open(f"sqlite:///{tmp_path}/lab.db") as ledger:
+def ledger(ledger_url: str) -> Iterator[Ledger]:
+    with Ledger.open(ledger_url) as ledger:
         for session in ("i-1", "i-2"):
             ledger.record(None, SessionOpened(session, "g", "m", "/w", "ask", SessionBudget()))
         yield ledger
@@ -166,18 +165,18 @@ with Ledger.open(sys.argv[1]) as ledger:
 """
 
 
-def start(tmp_path: Path, *args: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", PROCESS, f"sqlite:///{tmp_path}/lab.db", *args]
+def start(ledger_url: str, *args: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", PROCESS, ledger_url, *args]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
-def test_an_open_approval_survives_a_kill_and_is_answered_once_from_other_processes(tmp_path, ledger):
-    asker = start(tmp_path, "ask")
+def test_an_open_approval_survives_a_kill_and_is_answered_once_from_other_processes(ledger_url, ledger):
+    asker = start(ledger_url, "ask")
     approval_id = asker.stdout.readline().strip()
     asker.kill()
     asker.communicate()
     assert [a.id for a in Approvals(ledger).open("i-1")] == [approval_id]
-    others = [start(tmp_path, name, approval_id) for name in ("ann", "bob", "eve")]
+    others = [start(ledger_url, name, approval_id) for name in ("ann", "bob", "eve")]
     said = [process.communicate()[0].strip() for process in others]
     assert sorted(said).count("too late") == 2
     answered = ledger.approval(approval_id)

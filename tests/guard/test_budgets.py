@@ -14,7 +14,7 @@ from labwright.ledger import Ledger
 
 
 @pytest.fixture
-def ledger(tmp_path):
+def ledger(ledger_url):
     spec = StudySpec.model_validate(
         {
             "goal": "keep the budget",
@@ -25,7 +25,7 @@ def ledger(tmp_path):
         }
     )
     start = time.time()
-    with Ledger.open(f"sqlite:///{tmp_path / 'lab.db'}") as ledger:
+    with Ledger.open(ledger_url) as ledger:
         ledger.record("s", StudyCreated("s", "/s", "/d", spec.model_dump(mode="json")), at=start)
         ledger.record("s", SessionStarted(1, "here", "autopilot"), at=start)
         yield ledger

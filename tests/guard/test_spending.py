@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -24,8 +23,8 @@ SPEC = {"goal": "g", "base_model": "m", "benchmark": "b", "data": [{"name": "d",
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    with Ledger.open(f"sqlite:///{tmp_path}/lab.db") as ledger:
+def ledger(ledger_url: str) -> Iterator[Ledger]:
+    with Ledger.open(ledger_url) as ledger:
         yield ledger
 
 
@@ -235,9 +234,9 @@ with Ledger.open(sys.argv[1]) as ledger:
 """
 
 
-def test_processes_cannot_jointly_pass_a_ceiling(ledger, tmp_path):
+def test_processes_cannot_jointly_pass_a_ceiling(ledger, ledger_url):
     keeper(ledger, tokens=500)
-    command = [sys.executable, "-c", PROCESS, f"sqlite:///{tmp_path}/lab.db"]
+    command = [sys.executable, "-c", PROCESS, ledger_url]
     processes = [
         subprocess.Popen([*command, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for name in "abc"
     ]

@@ -88,7 +88,7 @@ def test_what_several_sources_find_is_merged_and_stands_first() -> None:
 
 
 def test_sources_are_asked_at_the_same_time() -> None:
-    meet = threading.Barrier(2, timeout=10)
+    meet = threading.Barrier(2, timeout=120)
 
     class Waiting(FakeSource):
         def _asks(self, what: str) -> None:
@@ -338,21 +338,49 @@ def test_references_come_from_the_librarys_text_where_no_source_has_them(library
         literature.cited(DPO.ids, Direction.CITATIONS, 5)
 
 
-def test_references_without_ids_get_them_from_the_list_of_a_source_and_are_kept(library: Library) -> None:
-    entries = (
-        Reference("[1]", "J. Schulman. Proximal policy optimization algorithms. 2017.", title=PPO.title.lower()),
-        Reference("[2]", "E. Hu et al. 2021.", LORA.ids, LORA.title, by="link"),
-        Reference("[3]", "A report that nobody lists.", title="A report that nobody lists"),
-    )
+ENTRIES = (
+    Reference("[1]", "J. Schulman. Proximal policy optimization algorithms. 2017.", title=PPO.title.lower()),
+    Reference("[2]", "E. Hu et al. 2021.", LORA.ids, LORA.title, by="link"),
+    Reference("[3]", "A report that nobody lists.", title="A report that nobody lists"),
+)
+
+
+def test_a_text_that_is_fetched_gets_ids_for_its_references_by_one_question_and_keeps_them(library: Library) -> None:
     s2 = FakeSource([DPO, PPO], name="s2", references={DPO.id: [Citation(PPO)]})
-    literature = over(s2, read=lambda _: replace(TEXT, references=entries), library=library)
-    found = literature.resolved(literature.read(DPO.ids))
+    literature = over(s2, read=lambda _: replace(TEXT, references=ENTRIES), library=library)
+    found = literature.read(DPO.ids)
     assert [entry.ids.arxiv for entry in found.document.references] == [PPO.ids.arxiv, LORA.ids.arxiv, None]
     assert [entry.by for entry in found.document.references] == ["title", "link", ""]
     assert any("1 reference without an id" in remark for remark in found.remarks)
-    assert literature.read(DPO.ids).document == found.document
-    s2.fails = DOWN
+    assert s2.asked.count(f"references: {DPO.ids.key}") == 1
+    asked = list(s2.asked)
+    again = literature.read(DPO.ids)
+    assert (again.document, again.remarks, s2.asked) == (found.document, (), asked)
+
+
+def test_references_that_could_not_be_looked_up_are_when_they_are_asked_for(library: Library) -> None:
+    s2 = FakeSource([DPO, PPO], name="s2", references={DPO.id: [Citation(PPO)]}, fails=DOWN)
+    arxiv = FakeSource([DPO], name="arxiv")
+    sources = Sources((arxiv, s2), (s2,))
+    literature = Literature(sources, read=lambda _: replace(TEXT, references=ENTRIES), library=library)
+    first = literature.read(DPO.ids)
+    assert "2 references without an id: not looked up: s2: it did not answer a moment ago" in first.remarks
+    assert not any(asked.startswith("references") for asked in s2.asked)  # its silence was not waited for twice
     assert any("it is down" in remark for remark in literature.resolved(literature.read(DPO.ids)).remarks)
+    s2.fails = None
+    found = literature.resolved(literature.read(DPO.ids))
+    assert [entry.ids.arxiv for entry in found.document.references] == [PPO.ids.arxiv, LORA.ids.arxiv, None]
+    assert literature.read(DPO.ids).document == found.document
+
+
+def test_a_paper_that_was_kept_since_gives_its_id_to_whoever_cites_it_offline(library: Library) -> None:
+    library.keep(DPO, replace(TEXT, references=ENTRIES), "")
+    offline = over(FakeSource(name="s2", fails=OfflineError("offline")), library=library)
+    assert [bool(entry.ids.key) for entry in offline.read(DPO.ids).document.references] == [False, True, False]
+    library.keep(PPO, None, "")
+    found = offline.read(DPO.ids)
+    assert [entry.ids.arxiv for entry in found.document.references] == [PPO.ids.arxiv, LORA.ids.arxiv, None]
+    assert library.document(DPO.ids) == found.document and found.remarks == ()
 
 
 def test_a_bibliography_whose_entries_all_have_ids_costs_no_question() -> None:

@@ -80,3 +80,9 @@ def test_a_hit_by_several_answers_is_shown_once(tmp_path: Path) -> None:
     version = register(file, "rows", "prompt-completion", tmp_path / "home")
     report, _ = check(version, [Item("a", prompt, "x", answers=("x", "y", "z"))], "dev", "block")
     assert (report.rows_hit, len(report.hits)) == (1, 1)
+
+
+def test_data_that_shares_a_source_with_the_benchmark_is_blocked_whole_whatever_its_rows_say(tmp_path: Path) -> None:
+    report, kept = check(_version(tmp_path), _items(), "test", "drop", ("a/b (test)",))
+    assert kept is None
+    assert (report.action, report.rows_hit, report.shared_sources) == ("block", 3, ("a/b (test)",))

@@ -15,6 +15,7 @@ answers 400 and says so. Whether a reply is streamed is the request's choice. Re
     cut_after(n, reply)                        the stream dies after n chunks; polite=True ends it well, too early
     broken_after(n, reply, body)               an error object inside a stream of status 200, after n chunks
     late(seconds, reply)                       the answer is long in coming
+    held(event, reply)                         the answer comes once the test sets the event
     overflow("vllm")                           the context is too long, in the words of that server: see OVERFLOWS
 """
 
@@ -64,6 +65,7 @@ class Reply:
     polite: bool = False
     inside: Any = None
     delay_s: float = 0.0
+    after: threading.Event | None = None
 
 
 Script = Sequence[Reply] | Callable[[dict[str, Any]], Reply]
@@ -114,6 +116,11 @@ def broken_after(chunks: int, reply: Reply | None = None, body: Any = "the engin
 def late(seconds: float, reply: Reply) -> Reply:
     """The same answer, later."""
     return replace(reply, delay_s=seconds)
+
+
+def held(event: threading.Event, reply: Reply) -> Reply:
+    """The same answer, once this is set: where the order of things matters and not their time."""
+    return replace(reply, after=event)
 
 
 def quota() -> Reply:
@@ -298,6 +305,8 @@ class OpenAIServer:
                 reply = self._script[turn]
             named = tuple(c if c.id is not None else replace(c, id=f"call_{next(self._ids)}") for c in reply.calls)
         self._closing.wait(reply.delay_s)
+        while reply.after is not None and not reply.after.wait(0.05) and not self._closing.is_set():
+            pass
         return replace(reply, calls=named)
 
     def note(self, asked: Asked) -> None:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import gc
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
 from labwright.stats import holm
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _little_garbage() -> None:
+    """`multipletests` collects all garbage in each call: half a second among the objects of all tests, else nothing."""
+    gc.freeze()
 
 
 @settings(max_examples=40)

@@ -17,7 +17,7 @@ ITEMS = 60
 
 
 def reduced(folder: Path) -> Path:
-    """The study with one trial of 16 steps, and with 60 items a split."""
+    """The study with one trial of 16 steps of 8 rows, and with 60 items a split."""
     shutil.copytree(STUDY, folder, ignore=shutil.ignore_patterns("data"))
     subprocess.run([sys.executable, str(folder / "make_data.py")], check=True, capture_output=True)
     dev = folder / "benchmark" / "dev.jsonl"
@@ -25,6 +25,7 @@ def reduced(folder: Path) -> Path:
     _edit(folder / "benchmark" / "benchmark.yaml", lambda pack: pack["test"].update(count=ITEMS))
     search = {"rungs": [16], "trials": 1, "extra_trials": 0, "vary": {"learning_rate": [0.001], "data": ["sorted"]}}
     _edit(folder / "study.yaml", lambda spec: spec["search"].update(search))
+    _edit(folder / "study.yaml", lambda spec: spec["recipe"]["params"].update(batch_size=8))
     return folder
 
 

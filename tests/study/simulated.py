@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.toys.empty_ledger import place_ledger
+
 from labwright.contracts.events import (
     AlertRaised,
     BaseResolved,
@@ -84,7 +86,7 @@ class SimulatedStudy:
     now: float = 1_000.0
 
     def __post_init__(self) -> None:
-        self.ledger = Ledger.open(f"sqlite:///{self.folder / 'lab.db'}")
+        self.ledger = Ledger.open(f"sqlite:///{place_ledger(self.folder) / 'lab.db'}")
         self._record(StudyCreated("demo", "/source", str(self.folder), self.spec.model_dump(mode="json")))
         self._record(BaseResolved("tiny", "/base", "b" * 64, 1000))
         self._record(SessionStarted(1, "here", "autopilot"))

@@ -19,6 +19,7 @@ from labwright.contracts.research import StudyState
 from labwright.contracts.views import StudyView
 from labwright.study.spec import read_study
 
+pytestmark = pytest.mark.slow
 ONE_TRIAL = {"rungs": [8], "trials": 1, "extra_trials": 0, "vary": {"learning_rate": [0.001], "data": ["clean"]}}
 DEV = items(120, 1, 100, 200)
 

@@ -112,6 +112,7 @@ def test_an_archive_that_is_cut_off_is_named(public: Path, tmp_path: Path, cut: 
     with pytest.raises(UsageError, match="no whole") as caught, bundles.opened(broken):
         pass
     assert caught.value.where == str(broken)
+    assert "\n" not in caught.value.what
 
 
 def test_a_directory_that_is_no_bundle_is_named(tmp_path: Path) -> None:

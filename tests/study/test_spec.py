@@ -103,7 +103,7 @@ def test_an_unknown_key_gets_a_suggestion(study: Path) -> None:
 def test_an_unknown_key_in_a_list_gets_the_keys_that_are_known_there(study: Path) -> None:
     error = complaint(study, replaced("    path: data/train.jsonl", "    path: data/train.jsonl\n    fromat: text"))
     assert error.where == f"{study}/study.yaml:7 (data[0].fromat)"
-    assert error.cure == "did you mean 'format'? known here: name, path, format"
+    assert error.cure == "did you mean 'format'? known here: name, path, format, sources"
 
 
 def test_a_missing_field_is_reported_at_its_parent(study: Path) -> None:

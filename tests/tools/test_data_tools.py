@@ -12,7 +12,7 @@ import pytest
 from tests.agent.scripted import lab_in
 from tests.toys.toy_study import write_study
 
-from labwright.contracts.errors import UsageError
+from labwright.contracts.errors import DataError, UsageError
 from labwright.desk import LabDesk
 from labwright.tools.datasets import DataTools
 
@@ -107,11 +107,28 @@ def test_changes_make_new_files_with_one_lineage(data: DataTools) -> None:
     assert "train.jsonl:1" in data.data_lineage("once.jsonl", 1)
 
 
+def test_rows_are_repeated_by_weights_that_the_lineage_shows(data: DataTools) -> None:
+    did(data.data_filter("train.jsonl", "said.jsonl", "trim(completion) <> ''"))
+    made = did(data.data_upsample("said.jsonl", "more.jsonl", where="length(completion) = 1", factor=3))
+    assert made["rows"] == 41 + 2 * 6
+    assert "factor=3" in data.data_lineage("more.jsonl")
+    with pytest.raises(DataError, match="which rows to repeat"):
+        asyncio.run(data.data_upsample("said.jsonl", "none.jsonl"))
+
+
+def test_an_audit_counts_the_tokens_of_the_model_that_is_named(data: DataTools, tiny_model: Path) -> None:
+    found = did(data.data_audit("train.jsonl", "sft", model=str(tiny_model), max_length=4))
+    assert any("4 tokens" in issue["what"] for issue in found["issues"] if issue["kind"] == "truncated"), found
+    with pytest.raises(UsageError, match="tokens are a model's own"):
+        asyncio.run(data.data_audit("train.jsonl", max_length=4))
+
+
 def test_rows_are_converted_to_what_trainers_take(data: DataTools) -> None:
     done = did(data.data_convert("train.jsonl", "chat.jsonl", "messages"))
     assert done["rows"] + done.get("rejected", 0) == 42
     first = json.loads((data._desk.workspace / "chat.jsonl").read_text().splitlines()[0])
     assert [turn["role"] for turn in first["messages"]] == ["user", "assistant"]
+    assert done["version"] in data.data_lineage("chat.jsonl") and "train.jsonl:1" in data.data_lineage("chat.jsonl", 1)
 
 
 @pytest.mark.parametrize(
@@ -126,3 +143,14 @@ def test_rows_are_converted_to_what_trainers_take(data: DataTools) -> None:
 def test_nothing_outside_the_workspace_is_read_or_written(data: DataTools, src: str, out: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         asyncio.run(data.data_dedup(src, out))
+
+
+@pytest.mark.parametrize("src", ["many", "many/*.jsonl", "many/deep", "*"])
+def test_no_link_in_a_directory_leads_out_of_the_workspace(data: DataTools, tmp_path: Path, src: str) -> None:
+    (tmp_path / "sealed.jsonl").write_text('{"prompt": "SEALED", "completion": "42"}\n')
+    deep = data._desk.workspace / "many" / "deep"
+    deep.mkdir(parents=True)
+    for link in (deep.parent / "a.jsonl", deep / "b.jsonl"):
+        link.symlink_to(tmp_path / "sealed.jsonl")
+    with pytest.raises(UsageError, match="outside the workspace"):
+        did(data.data_inspect(src))

@@ -15,7 +15,7 @@ from labwright.contracts.effects import Cost, Effect
 from labwright.desk import LabDesk
 from labwright.tools.families import families
 
-NAMES = ("study", "jobs", "notes", "papers", "data", "docs", "code", "ask")
+NAMES = ("study", "jobs", "notes", "papers", "data", "datajobs", "docs", "code", "ask")
 
 
 @pytest.fixture
@@ -53,7 +53,8 @@ def test_the_schemas_of_a_family_which_are_loaded_together_stay_small(name: str,
 
 def test_what_executes_outside_a_sandbox_says_so_and_shows_what_it_runs(tools: dict[str, ToolDefinition]) -> None:
     executing = [t for t in tools.values() if "execute" in (t.metadata or {})["effects"]]
-    assert {t.name for t in executing} == {"study_run", "study_finish", "study_propose_script"}
+    jobs = {"data_difficulty", "data_synth"}
+    assert {t.name for t in executing} == {"study_run", "study_finish", "study_propose_script", *jobs}
     for tool in executing:
         assert not (tool.metadata or {})["sandboxed"]
         assert inspect.ismethod((tool.metadata or {})["preview"])

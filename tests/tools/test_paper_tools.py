@@ -88,6 +88,13 @@ def test_a_note_is_found_in_the_library_again(papers: PaperTools) -> None:
     assert [paper["id"] for paper in found["papers"]] == ["arxiv:2305.14314"]
 
 
+def test_the_library_is_listed_with_its_notes(papers: PaperTools) -> None:
+    papers.paper_note("2305.18290", "beta 0.1 everywhere")
+    listed = answered(papers.papers_library())
+    entry = next(each for each in listed["papers"] if each["id"] == "arxiv:2305.18290")
+    assert listed["total"] >= 1 and "beta 0.1 everywhere" in entry["notes"] and entry["why"]
+
+
 def test_related_papers_passages_and_resources_answer(papers: PaperTools) -> None:
     assert answered(papers.paper_related("2305.18290"))["papers"]
     assert answered(papers.papers_passages("learning rate"))["passages"]

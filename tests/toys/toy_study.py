@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from tests.toys.empty_ledger import place_ledger
 
 from labwright.assemble import Lab, open_lab
 from labwright.config import Settings
@@ -97,6 +98,7 @@ def write_study(
 
 def toy_lab(home: Path, **settings: object) -> Lab:
     """A lab whose generation worker is the toy."""
+    place_ledger(home)
     given: Mapping[str, object] = {"home": home, "generation_worker": TOYS / "toy_worker.py", "poll_s": 0.05}
     return open_lab(Settings.model_validate({**given, **settings}))
 

@@ -217,7 +217,7 @@ def test_a_server_that_does_not_listen_is_a_connection_error() -> None:
 
 
 def test_a_timeout_of_the_settings_holds() -> None:
-    with OpenAIServer([late(5, text("late"))]) as server, pytest.raises(ModelConnectionError):
+    with OpenAIServer([late(600, text("late"))]) as server, pytest.raises(ModelConnectionError):
         ask(light(server), stream=False, settings=ModelSettings(timeout=0.2))
 
 

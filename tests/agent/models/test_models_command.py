@@ -19,7 +19,7 @@ def typed(*words: str, **variables: str) -> str:
     environment = {k: v for k, v in os.environ.items() if not k.startswith(_OURS)} | variables
     done = subprocess.run(
         [sys.executable, "-m", "labwright", "models", *words], env=environment, capture_output=True, text=True,
-        timeout=60, check=False,
+        timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout

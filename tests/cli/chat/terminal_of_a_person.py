@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Self
 
 _CODES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[()][A-Z0-9]|[=>78MDEc])")
-WAIT_S = 40.0
+WAIT_S = 180.0  # where something fails; else it takes what it takes
 
 
 class Terminal:
@@ -49,8 +49,8 @@ class Terminal:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None):
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGKILL)
-        self._process.wait(timeout=10)
-        self._reader.join(timeout=5)
+        self._process.wait(timeout=60)
+        self._reader.join(timeout=60)
         os.close(self._master)
 
     def _read(self) -> None:
@@ -106,5 +106,5 @@ class Terminal:
     def ended(self, within_s: float = WAIT_S) -> int:
         """The exit code, once it has left."""
         code = self._process.wait(timeout=within_s)
-        self._reader.join(timeout=5)
+        self._reader.join(timeout=60)
         return code

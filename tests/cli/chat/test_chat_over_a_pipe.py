@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.servers.openai_server import OpenAIServer, Reply, call, text
+from tests.toys.empty_ledger import place_ledger
 
 from labwright.ledger import Ledger
 
@@ -25,10 +26,15 @@ def pipe(tmp_path: Path) -> Iterator[Pipe]:
     ) -> subprocess.CompletedProcess[str]:
         with OpenAIServer(script) as server:
             own = {k: v for k, v in os.environ.items() if not k.startswith("LABWRIGHT_")}
-            environment = {**own, "LABWRIGHT_HOME": str(tmp_path / "home"), "LABWRIGHT_BASE_URL": server.url, **env}
+            environment = {
+                **own,
+                "LABWRIGHT_HOME": str(place_ledger(tmp_path / "home")),
+                "LABWRIGHT_BASE_URL": server.url,
+                **env,
+            }
             return subprocess.run(
                 [sys.executable, "-m", "labwright", *words], input=given, capture_output=True, text=True,
-                cwd=tmp_path, env=environment, timeout=60, check=False,
+                cwd=tmp_path, env=environment, timeout=300, check=False,
             )  # fmt: skip
 
     yield run

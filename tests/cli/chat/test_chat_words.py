@@ -7,10 +7,12 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from labwright.cli.chat.asking import as_yaml, card, from_yaml
+from labwright.cli.arguments import as_yaml, from_yaml
+from labwright.cli.chat.asking import card
 from labwright.cli.chat.markdown import Blocks, Calm
 from labwright.cli.chat.terminal import Presses
-from labwright.cli.chat.words import args_line, count, visible
+from labwright.cli.chat.words import args_line, count
+from labwright.cli.visible import visible
 from labwright.contracts.effects import Cost
 from labwright.contracts.errors import UsageError
 from labwright.contracts.sessions import Approval

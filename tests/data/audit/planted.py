@@ -69,13 +69,16 @@ def measure(case: Case, folder: Path, detectors: Sequence[Detector] | None = Non
     plant = case.plant(random.Random(f"{case.name} {seed}"))
     data = folder / case.name.replace(" ", "-")
     data.mkdir(parents=True)
+    starts: dict[str, int] = {}
     for number, rows in enumerate(plant.files):
+        starts[f"part-{number}.jsonl"] = sum(len(earlier) for earlier in plant.files[:number])
         lines = "".join(json.dumps(row) + "\n" for row in rows)
         (data / f"part-{number}.jsonl").write_text(lines, encoding="utf-8")
     flags = folder / f"{data.name}.parquet"
     report = audit_table(open_source(str(data)), plant.request, detectors=detectors, flags_to=flags)
     table = pq.read_table(flags).to_pylist()
-    found = {row["row"] for row in table if row["kind"] == case.kind.value}
+    hits = (row for row in table if row["kind"] == case.kind.value)
+    found = {starts[Path(row["file"]).name] + row["row"] - 1 for row in hits}
     return Quality(case.name, case.kind, case.is_fuzzy, len(plant.bad), len(found), len(found & plant.bad), report)
 
 

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from tests.data.audit.planted import Case, measure, pairs
 from tests.data.audit.planted_content import CONTENT_CASES, SECRETS, english
+from tests.data.audit.tables import table_of
 
 from labwright.contracts.data import AuditReport, Issue, IssueClass
 from labwright.data.audit.chat import ChatFormat
@@ -19,10 +20,11 @@ from labwright.data.audit.engine import Detector, Request, SealedBenchmark, Sour
 from labwright.data.audit.full import audit_table
 from labwright.data.audit.language import LanguageMix
 from labwright.data.audit.leakage import Contamination, SplitLeakage
+from labwright.data.audit.lexicon import phrases_of
 from labwright.data.audit.licences import Terms, generator_of, terms_of
 from labwright.data.audit.personal import is_card, is_iban, is_phone, is_public_ip, personal, verhoeff
 from labwright.data.audit.provenance import Licence, Provenance
-from labwright.data.audit.safety import Refusals, Sensitive, Toxicity, masked
+from labwright.data.audit.safety import TOXIC_WORDS, Refusals, Sensitive, Toxicity, masked
 from labwright.data.audit.text import Boilerplate, EncodingDamage, Markup
 from labwright.data.sources import open_source
 
@@ -74,6 +76,19 @@ def test_secrets_and_personal_data_are_masked_wherever_they_are_shown(tmp_path: 
         for piece in what.split("\n"):
             assert piece.strip("-") not in said or piece.startswith("-----"), piece
     assert "[masked: e-mail address]" in said
+
+
+def test_the_file_of_flags_masks_its_notes_whole_before_it_cuts_them(tmp_path: Path) -> None:
+    key, mail = "hf_qbzdefkhsjklmnopqrstuvwxyzabcdefgh", "anna.rossi@gmail.com"
+    rows = [{"text": f"row {n} of many words", "amount": str(n), "owner": "nobody"} for n in range(60)]
+    rows += [{"text": f'<a href="{"x" * 150}?key={key}">here</a>', "amount": f"{'n ' * 72}{key} or so", "owner": mail}]
+    file, flags = tmp_path / "data.jsonl", tmp_path / "flags.parquet"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    report = audit_table(open_source(str(file)), Request(purpose="classify"), flags_to=flags)
+    notes = {row["kind"]: row["note"] for row in pq.read_table(flags).to_pylist() if row["row"] == 61}
+    assert "[masked: " in notes["mixed-types"]
+    said = repr(notes) + repr(report)
+    assert not any(piece in said for piece in (key[:8], key[-8:], mail))
 
 
 def test_masking_leaves_ordinary_text_as_it_is() -> None:
@@ -137,7 +152,7 @@ def test_rows_of_another_split_are_found_word_for_word_folded_and_nearly(tmp_pat
     report = audit_table(
         open_source(str(file)), Request(others=(open_source(str(other)),)), detectors=[SplitLeakage()], flags_to=flags
     )
-    found = {row["row"] for row in pq.read_table(flags).to_pylist()}
+    found = {row["row"] - 1 for row in pq.read_table(flags).to_pylist()}
     assert len(found & set(leaked)) >= 0.95 * len(found) and len(found & set(leaked)) >= 0.95 * len(leaked)
     same, near = sorted(of(report, IssueClass.SPLIT_LEAKAGE), key=lambda issue: -issue.rows)
     assert same.severity == "error" and "20 word for word" in same.what and same.exact
@@ -230,6 +245,71 @@ def test_files_without_a_licence_are_information_only(tmp_path: Path) -> None:
     report = audited(tmp_path, [{"prompt": "a b c", "completion": "d"}] * 3)
     assert [i.severity for i in of(report, IssueClass.LICENCE)] == ["info"]
     assert replace(report, issues=()).score == 100
+
+
+@pytest.mark.parametrize(
+    ("answer", "language"),
+    [
+        ("Es tut mir leid, aber ich kann dir dabei nicht helfen.", "German"),
+        ("Entschuldigung, aber ich bin nicht in der Lage, das zu tun.", "German"),
+        ("Je suis désolé, mais je ne peux pas vous aider avec cela.", "French"),
+        ("Como modelo de lenguaje, no puedo responder a eso.", "Spanish"),
+        ("Purtroppo non sono in grado di fornire queste informazioni.", "Italian"),
+        ("Infelizmente, não consigo atender a esse pedido.", "Portuguese"),
+        ("Het spijt me, maar ik kan je daar niet bij helpen.", "Dutch"),
+        ("К сожалению, я не могу предоставить такую информацию.", "Russian"),
+        ("很抱歉,我无法提供这方面的帮助。", "Chinese"),
+        ("申し訳ありませんが、そのご要望にはお応えできません。", "Japanese"),
+        ("죄송하지만 그 요청은 도와드릴 수 없습니다.", "Korean"),
+        ("Ich kann nicht sagen, wie oft ich dort war.", ""),
+        ("Je suis désolé d'apprendre la mort de votre chien.", ""),
+        ("No, la capital no es Lyon.", ""),
+        ("Non è possibile dividere per zero.", ""),
+        ("Ik kan niet wachten tot het zomer is.", ""),
+        ("Я не могу поверить, что это правда.", ""),
+        ("我不能确定,但大概是三点。", ""),
+        ("申し訳ありません、少し遅れます。", ""),
+        ("죄송하지만 조금 늦을 것 같습니다.", ""),
+        ("I can't wait to help.", ""),
+    ],
+)
+def test_refusals_are_known_in_eleven_languages(answer: str, language: str, tmp_path: Path) -> None:
+    report = audit_table(table_of(tmp_path, [{"prompt": "so?", "completion": answer}] * 3), detectors=[Refusals()])
+    assert [list(issue.numbers) for issue in report.issues] == ([[language]] if language else [])
+    assert all("looked for in en, de, fr" in issue.what for issue in report.issues)
+
+
+@pytest.mark.parametrize("section", ["threat", "insult", "profanity", "slur"])
+def test_every_phrase_of_the_lexicon_is_found_in_any_case_by_both_steps(section: str, tmp_path: Path) -> None:
+    phrases = [phrase.replace("*", "") for phrase in phrases_of(TOXIC_WORDS, section)]
+    rows = [{"text": text} for phrase in phrases for text in (f"well, {phrase}!", phrase.upper(), f"…{phrase}…")]
+    (issue,) = audit_table(table_of(tmp_path, rows), detectors=[Toxicity()]).issues
+    assert issue.numbers[section] == len(rows) and "it knows en, de" in issue.what
+
+
+@pytest.mark.parametrize("text", ["Eine Spastik ist behandelbar.", "grapes in Scunthorpe", "der Arschlochfaktor"])
+def test_a_word_of_the_lexicon_inside_another_is_none(text: str, tmp_path: Path) -> None:
+    assert audit_table(table_of(tmp_path, [{"text": text}]), detectors=[Toxicity()]).issues == ()
+
+
+@pytest.mark.parametrize(
+    "phrase", ["Als KI-Sprachmodell", "En tant qu'IA", "作为一个人工智能助手", "Tous droits réservés"]
+)
+def test_boilerplate_is_known_in_other_languages_and_says_in_which(phrase: str, tmp_path: Path) -> None:
+    rows = [{"prompt": "so?", "completion": f"{phrase} … {n}"} for n in range(4)]
+    (issue,) = audit_table(table_of(tmp_path, rows), detectors=[Boilerplate()]).issues
+    assert issue.rows == 4 and "by phrases in en, de, fr" in issue.what
+
+
+def test_where_the_lists_do_not_know_a_language_the_audit_says_so(tmp_path: Path) -> None:
+    polish = "To jest zdanie, które nie jest zbyt długie, a ja się na to nie zgadzam, bo tak było."
+    rows = [
+        {"prompt": "Co o tym sądzisz, bo ja nie wiem jak to jest?", "completion": f"{polish} {n}"} for n in range(9)
+    ]
+    remarks = " ".join(audited(tmp_path, rows).remarks)
+    assert all(f"words for {what} are not known" in remarks for what in ("toxic language", "refusals", "boilerplate"))
+    assert "Polish" in remarks and "100% of the rows" in remarks
+    assert "not known" not in " ".join(audited(tmp_path, pairs(random.Random(1), 40)).remarks)
 
 
 def test_a_set_of_several_languages_is_information(tmp_path: Path) -> None:

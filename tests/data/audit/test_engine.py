@@ -88,8 +88,9 @@ def test_all_flagged_rows_can_be_had_as_a_file(tmp_path: Path) -> None:
     flags = tmp_path / "flags.parquet"
     audit_table(table_of(tmp_path, _rows(100)), detectors=[_Bad()], flags_to=flags)
     rows = pq.read_table(flags).to_pylist()
-    assert [row["row"] for row in rows] == list(range(0, 100, 10))
-    assert rows[0] == {"row": 0, "kind": "toxic", "column": "completion", "note": "at 10"}
+    assert [row["row"] for row in rows] == list(range(1, 101, 10))
+    file = str(tmp_path / "rows.jsonl")
+    assert rows[0] == {"file": file, "row": 1, "kind": "toxic", "column": "completion", "note": "at 10"}
 
 
 def test_flags_that_cannot_be_written_are_an_error_that_says_where(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import json
 import multiprocessing
 import os
 import signal
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -107,7 +106,6 @@ def test_the_time_of_earlier_processes_counts(tmp_path: Path) -> None:
     spec = llm_spec(count=200, budget="{wall_clock: 100s}")
     parts = Parts(writer=ScriptedWriter().of, clock=lambda: float(next(ticks)))
     first = run(tmp_path, spec, parts)
-    began = time.monotonic()
     second = run(tmp_path, spec, parts)
     assert first.slices[0].ended == second.slices[0].ended == "time"
-    assert second.rows <= first.rows + 4 and time.monotonic() - began < 5
+    assert second.rows <= first.rows + 4

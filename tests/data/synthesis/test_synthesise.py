@@ -19,10 +19,11 @@ from tests.data.synthesis.specs import (
     run,
 )
 
-from labwright.contracts.errors import DataError, ProviderError, UsageError
+from labwright.contracts.errors import DataError, ProviderError, StorageError, UsageError
 from labwright.contracts.research import DatasetVersion
 from labwright.data.overlap import BenchItem
-from labwright.data.synthesis import Parts, Standing
+from labwright.data.synthesis import Parts, SliceReport, Standing
+from labwright.data.synthesis.generators import staged
 from labwright.data.versions import register, verify
 
 # -- templates ---------------------------------------------------------------------------------------------------------
@@ -476,3 +477,48 @@ def test_a_run_that_is_complete_costs_nothing_when_asked_for_again(tmp_path: Pat
     again = run(tmp_path, llm_spec(), Parts(writer=writer.of))
     assert len(writer.asked) == calls
     assert (again.rows, again.slices, again.spent) == (first.rows, first.slices, first.spent)
+
+
+def test_a_model_that_the_spec_names_needs_no_other(tmp_path: Path) -> None:
+    writer, judge = ScriptedWriter(), ScriptedJudge()
+    parts = Parts(writer=writer.of, judge=judge.of, has_writer=False, has_judge=False)
+    named = llm_spec(checks="{judge: {rubric: Is it good, model: 'b:judge'}}").replace(
+        "kind: llm", "kind: llm, model: 'a:b'"
+    )
+    assert run(tmp_path, named, parts).complete
+    with pytest.raises(UsageError, match="this needs a model"):
+        run(tmp_path, llm_spec(), parts, out="other.jsonl")
+
+
+def test_a_ceiling_is_told_from_rows_that_do_not_pass(tmp_path: Path) -> None:
+    spec = llm_spec(count=40, budget="{tokens: 1300}")
+    small = run(tmp_path, spec, Parts(writer=ScriptedWriter().keeping), out="small.jsonl")
+    assert not small.complete and "tokens" in small.at_ceiling
+    never = run(tmp_path, llm_spec(checks="{forbid: [rain]}"), Parts(writer=ScriptedWriter().of), out="never.jsonl")
+    assert not never.complete and never.at_ceiling == ""
+
+
+def test_rows_beyond_the_target_passed_and_those_that_never_came_were_not_checked() -> None:
+    refused = {"surplus": 2, "verifier": 4, "not written": 3, "failed call": 5}
+    part = SliceReport("a", "llm", 6, 6, 20, 12, refused, {}, 0, "full")
+    assert part.acceptance == 8 / 12
+
+
+def test_a_link_is_never_written_through(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    (tmp_path / "out.jsonl.journal").symlink_to(precious)
+    with pytest.raises(StorageError, match="the journal is a link"):
+        run(tmp_path, SUMS)
+    (tmp_path / ".new.jsonl.writing").symlink_to(precious)
+    run(tmp_path, SUMS, out="new.jsonl")
+    assert precious.read_text() == "mine"
+
+
+def test_a_file_that_became_a_link_is_not_copied_to_the_script(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("the key")
+    folder = tmp_path / "spec"
+    folder.mkdir()
+    (folder / "data.txt").symlink_to(tmp_path / "secret")
+    with pytest.raises(DataError, match="leads out of the spec's folder"), staged(folder, ["data.txt"]):
+        pass

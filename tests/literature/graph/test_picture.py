@@ -110,7 +110,7 @@ def test_in_a_browser_the_page_draws_itself_and_runs_nothing_of_a_title(hostile:
     flags = "--headless --no-sandbox --disable-gpu --disable-background-networking --no-first-run --disable-sync"
     profile = f"--user-data-dir={tmp_path / 'profile'}"
     command = ["chromium", *flags.split(), profile, "--virtual-time-budget=2000", "--dump-dom", file.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     body = LexborHTMLParser(done.stdout).css_first("body")
     assert body is not None and body.attributes.get("data-ready") == "3", done.stderr[-2000:]
     assert "data-pwned" not in body.attributes

@@ -246,10 +246,10 @@ def test_markup_that_is_nested_too_deeply_is_text_with_a_remark_or_an_error_but_
     deep = read(make.section("1", "Deep", "<div>" * 700 + "core" + "</div>" * 700))
     assert "core" in deep.sections[0].text
     assert any("nested too deeply" in remark for remark in deep.remarks)
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(ServiceError, match="nested too deeply"):
         latexml.check(make.page(make.whole("<b>" * 60_000)))
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 5
 
 
 def test_nested_lists_tables_and_notes_without_end_do_not_crash() -> None:

@@ -198,6 +198,6 @@ def test_a_paper_without_ids_is_named_by_its_title() -> None:
 )
 def test_a_hostile_text_costs_little(text: str) -> None:
     document = replace(PAPER, sections=(Section("1", "x", 1, text),))
-    start = time.monotonic()
+    start = time.process_time()
     check([replace(SFT, quote=text[:LONGEST_QUOTE]), ROW], document)
-    assert time.monotonic() - start < 3
+    assert time.process_time() - start < 3

@@ -187,7 +187,7 @@ def test_broken_tables_are_no_tables(text: str) -> None:
 def test_a_long_paper_is_read_quickly() -> None:
     sentence = "We present a method that does many things, and train on GSM8K with a learning rate of 1e-5. "
     tall = "| Model | GSM8K |\n|---|---|\n" + "| Llama-2-7B | 3 |\n" * 1_000 + "| SFT | 62.5 |\n" * 1_000
-    start = time.monotonic()
+    start = time.process_time()
     for text in (
         sentence * 500,
         tall,
@@ -196,7 +196,7 @@ def test_a_long_paper_is_read_quickly() -> None:
         "from of to is train. " * 2_000,
     ):
         RuleExtractor().extract(paper(text))
-    assert time.monotonic() - start < 8
+    assert time.process_time() - start < 8
 
 
 def test_settings_that_our_recipe_has_bear_its_names() -> None:
