@@ -101,6 +101,7 @@ class Lab:
             home=str(self.home),
             ledger_url=self.settings.database_url,
             sandbox=self.settings.sandbox,
+            cgroups=self.settings.cgroups,
             worker=str(self.settings.generation_worker or usual_worker(gpus=bool(process.gpus))),
             environment=self._environment(),
             ledger_environment=self.settings.database_environment,

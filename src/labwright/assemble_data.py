@@ -44,6 +44,7 @@ from labwright.referee import usual_worker
 from labwright.referee.client import RefereeClient
 from labwright.referee.contamination import bench_items
 from labwright.referee.generation import GenerationWorker
+from labwright.referee.known.writing import PROVENANCE
 from labwright.referee.pack import read_pack
 from labwright.referee.protocol import Gate, Seal
 
@@ -149,13 +150,24 @@ def ancestry(
     """
     if not benchmarks:
         return None
-    theirs = [source for directory in benchmarks for source in read_pack(directory).spec.sources]
+    theirs = [source for directory in benchmarks for source in _made_of(directory)]
     version = bench.known(src)
     ours = declared(version) if version is not None else (SourceSpec(name=table.origin, splits=(table.split,)),)
     apart = {canonical(s.name) for s in theirs if any(canonical(s.name) == canonical(o.name) for o in ours)}
     apart -= {canonical(s.name) for s in theirs if shared(ours, [s])}
     own = [source.name for source in theirs if canonical(source.name) not in apart]
     return follow(src, Ancestors(bench, room.hub_access, src, against), own)
+
+
+def _made_of(directory: Path) -> tuple[SourceSpec, ...]:
+    """What a pack says that it was made of; one from a file, or an older one, says it in its provenance only."""
+    said = read_pack(directory).spec.sources
+    if said:
+        return said
+    try:
+        return (SourceSpec(name=json.loads((directory / PROVENANCE).read_text(encoding="utf-8"))["source"]),)
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
 
 
 def declared_sources(bench: Workbench, src: str) -> tuple[Source, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -33,15 +33,16 @@ _TOLD_EVERY_S = 0.5
 
 @dataclass
 class Told:
-    """Writes down how far the job is, now and then and at its end."""
+    """Writes down how far the job is: where it begins with something else, now and then, and at its end."""
 
     folder: Path
-    last: float = field(default=-_TOLD_EVERY_S)
+    doing: str = ""
+    last: float = 0.0
 
     def say(self, doing: str, done: int = 0, of: int = 0) -> None:
         now = time.monotonic()
-        if now - self.last >= _TOLD_EVERY_S or (of and done == of):
-            self.last = now
+        if doing != self.doing or now - self.last >= _TOLD_EVERY_S or (of and done == of):
+            self.doing, self.last = doing, now
             write_progress(self.folder, JobProgress(doing, done, of))
 
     def of_model(self, what: str, _fraction: float) -> None:
@@ -86,7 +87,13 @@ def _payer(lab: Lab, session_id: str | None) -> Payer:
     if session_id is None:
         return Payer()
     view = lab.ledger.session_view(session_id)
-    checkins = CheckIns(lab.ledger, session_id, view.approve, lab.settings.check_in_usd or None)
+    checkins = CheckIns(
+        lab.ledger,
+        session_id,
+        view.approve,
+        lab.settings.check_in_usd or None,
+        lab.settings.check_in_tokens or None,
+    )
     return Payer(SpendingKeeper(lab.ledger, session_id), checkins.must_be_agreed)
 
 

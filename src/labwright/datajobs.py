@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import count
@@ -25,18 +22,17 @@ import psutil
 from pydantic import JsonValue, SecretStr, TypeAdapter, ValidationError
 
 from labwright.assemble import Lab
-from labwright.compute import ProcessBackend
+from labwright.compute import ProcessBackend, apart
 from labwright.config import Settings
 from labwright.contracts.datajobs import JobAsked, JobStanding, JobState, ScoringAsked, SpecSeen, SynthesisAsked
 from labwright.contracts.effects import Cost
-from labwright.contracts.errors import BackendError, StorageError, UsageError
+from labwright.contracts.errors import StorageError, UsageError
 from labwright.data.synthesis import SpecFile, read_spec
 from labwright.data.synthesis.outputs import Places
+from labwright.study.lock import held
 
 _ASKED, _PROCESS, _PROGRESS, _RESULT, _LOG = "job.json", "process.json", "progress.json", "result.json", "log.txt"
-_APART_S = 10.0  # between a process's start and its record
 _TO_END_S = 20.0  # what a job that is stopped may take to let go
-_LAST_BYTES = 4000
 _LONGEST_TEXT = 100_000
 _BY_RULES = "autopilot"
 _T = TypeVar("_T")
@@ -93,6 +89,10 @@ class DataJobs:
             UsageError: the spec is not the one that was asked for, or another model scores rows already.
             BackendError: the process could not be started.
         """
+        with held(self._root, "the start of a data job", "it takes a moment: ask again"):
+            return self._start(asked)
+
+    def _start(self, asked: JobAsked) -> JobStanding:
         for job in self._running():
             if job.asked.out == asked.out:
                 return job
@@ -125,7 +125,11 @@ class DataJobs:
             return replace(now, state=end.state, result=end.result, error=end.error)
         if alive:
             return now
-        return replace(now, state="failed", error=f"its process is gone; it last said: {_last_words(folder)}")
+        return replace(
+            now,
+            state="failed",
+            error=f"its process is gone; it last said: {apart.last_words(folder / _LOG) or '(nothing)'}",
+        )
 
     def stop(self, job_id: str) -> JobStanding:
         """End it; what it has done is kept. A job that is over stays as it was."""
@@ -196,36 +200,16 @@ class DataJobs:
         raise AssertionError("numbers do not end")
 
     def _begin(self, folder: Path, environment: Mapping[str, str]) -> None:
-        # -P and the job's own folder: nothing of a workspace is imported
-        command = [sys.executable, "-P", "-m", "labwright.datajob", str(folder)]
         self._started = [process for process in self._started if process.poll() is None]
-        try:
-            with (folder / _LOG).open("ab") as log:
-                process = subprocess.Popen(
-                    command,
-                    cwd=folder,
-                    env=dict(environment),
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,
-                )
-        except OSError as error:
-            raise BackendError(f"the job's process did not start: {error.strerror}", where=str(folder)) from error
+        process = apart.start(["labwright.datajob", str(folder)], folder, folder / _LOG, environment)
         self._started.append(process)
-        _write(folder / _PROCESS, json.dumps({"pid": process.pid, "at": time.time()}).encode())
+        _write(folder / _PROCESS, apart.record(process))
 
     def _process(self, folder: Path) -> psutil.Process | None:
         """The process that is at a job; its number may have gone to another since."""
         for own in self._started:
             own.poll()
-        try:
-            record = json.loads((folder / _PROCESS).read_text())
-            process = psutil.Process(int(record["pid"]))
-            is_it = abs(process.create_time() - float(record["at"])) < _APART_S
-            return process if is_it and process.status() != psutil.STATUS_ZOMBIE else None
-        except (OSError, ValueError, KeyError, psutil.Error):
-            return None
+        return apart.find(folder / _PROCESS)
 
     def _with_model(self, asked: SynthesisAsked) -> SynthesisAsked:
         """Where nobody is named, the session's own model writes; one that decides by rules cannot."""
@@ -295,16 +279,6 @@ def _read(path: Path, shape: TypeAdapter[_T]) -> _T | None:
         return shape.validate_json(path.read_bytes())
     except (OSError, ValidationError):
         return None
-
-
-def _last_words(folder: Path) -> str:
-    try:
-        with (folder / _LOG).open("rb") as file:
-            file.seek(max(0, file.seek(0, 2) - _LAST_BYTES))
-            lines = file.read().decode(errors="replace").strip().splitlines()
-    except OSError:
-        lines = []
-    return lines[-1][:300] if lines else "(nothing)"
 
 
 def _as_environment(settings: Settings, *, with_models: bool) -> dict[str, str]:

@@ -121,6 +121,7 @@ def test_it_asks_for_what_is_missing_and_streams(desk: Desk) -> None:
     assert deps.asked == [QUESTIONS["benchmark"], QUESTIONS["wall_clock"]]
     assert {"PartStartEvent", "FunctionToolCallEvent", "FunctionToolResultEvent"} <= set(kinds)
     assert "study_create did not go through (failed)" in result.output and "study/nothing.jsonl" in result.output
+    assert result.response.finish_reason == "error"
     assert not desk.ledger.summaries()
 
 
@@ -137,6 +138,12 @@ def test_a_question_waits_for_its_answer_where_nobody_is_there(desk: Desk) -> No
     result = run(desk, None, message_history=history, deferred_tool_results=answer)
     created = next(c for c in calls(result.all_messages()) if c.tool_name == "study_create")
     assert created.args_as_dict()["wall_clock"] == "7200s"
+
+
+def test_a_long_time_is_written_as_the_study_reads_it(desk: Desk) -> None:
+    waiting = run(desk, PROMPT.replace("10 minutes", "14 days and 1 minute").replace("clean", "nothing"))
+    (created,) = [c for c in calls(waiting.all_messages()) if c.tool_name == "study_create"]
+    assert created.args_as_dict()["wall_clock"] == "1209660s"
 
 
 def test_small_talk_is_answered_with_what_it_can_do(desk: Desk) -> None:

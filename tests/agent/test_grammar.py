@@ -74,6 +74,72 @@ def test_paths_with_spaces_are_quoted() -> None:
     assert said.base_model == "./models/tiny"
 
 
+STUDY = "Teach smollm2-135m-instruct to sort numbers; benchmark b/x; data d.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("said", "usd"),
+    [("$1,000", 1000), ("$5k", 5000), ("ten dollars", 10), ("50 cents", 0.5), ("USD 12.50", 12.5), ("for $0", 0)],
+)
+def test_dollars_are_read_as_people_write_them(said: str, usd: float) -> None:
+    found = read(f"{STUDY}; 2h; {said}")
+    assert found.usd == usd and not found.missing
+
+
+@pytest.mark.parametrize(
+    ("said", "asked"),
+    [
+        ("15m; $-5", "usd"), ("15m; 5 EUR", "usd"), ("15m; $5 per hour", "usd"), ("15m; $5 or $10", "usd"),
+        ("15m; at most 0 runs", "runs"), ("15m; 2.5 runs", "runs"), ("15m; 99999999999999999999 runs", "runs"),
+        ("15m; 3 runs, 5 runs", "runs"), ("15 minutes, no 2 hours", "wall_clock"), ("1h; 2h", "wall_clock"),
+        ("999999 hours", "wall_clock"), ("0 minutes", "wall_clock"), ("-5 minutes", "wall_clock"),
+    ],
+)  # fmt: skip
+def test_what_contradicts_itself_or_cannot_be_meant_is_asked_and_not_dropped(said: str, asked: str) -> None:
+    assert read(f"{STUDY}; {said}").missing == (asked,)
+
+
+@pytest.mark.parametrize(
+    ("field", "answer", "ceiling"),
+    [("usd", "7", 7.0), ("usd", "$7", 7.0), ("usd", "none", None), ("runs", "8", 8), ("runs", "No limit.", None)],
+)
+def test_a_ceiling_that_was_unclear_is_filled_in_or_given_up(field: str, answer: str, ceiling: float | None) -> None:
+    unclear = read(f"{STUDY}; 15m; {'5 EUR' if field == 'usd' else '0 runs'}")
+    told = read_answer(field, answer, unclear)  # type: ignore[arg-type]
+    assert getattr(told, field) == ceiling and not told.missing
+    assert read_answer(field, "well", unclear).missing == (field,)  # type: ignore[arg-type]
+    assert read_answer(field, "0" if field == "runs" else "a lot", unclear).missing == (field,)  # type: ignore[arg-type]
+
+
+def test_a_thousand_minutes_are_no_single_minute() -> None:
+    assert read(f"{STUDY}; in 1,000 minutes").wall_clock_s == 60_000.0
+
+
+def test_a_time_in_the_goal_is_not_the_budget_that_is_named() -> None:
+    said = read("Teach smollm2-135m-instruct to answer within 30 seconds; benchmark b/x; data d.jsonl; budget 2 hours")
+    assert (said.wall_clock_s, said.goal) == (7200.0, "Teach smollm2-135m-instruct to answer within 30 seconds")
+
+
+def test_one_model_or_another_is_asked() -> None:
+    assert read(STUDY.replace(" to sort", " or Qwen/Qwen3-0.6B to sort") + "; 1h").missing == ("base_model",)
+
+
+def test_half_a_path_is_nobody_s_file() -> None:
+    said = read("Teach smollm2-135m-instruct to sort; the data is at /data/my files/a.jsonl; benchmark b/sort; 1h")
+    assert said.missing == ("data",)
+    assert read_answer("data", "/data/my files/a.jsonl", said).missing == ("data",)
+    assert read_answer("data", "'/data/my files/a.jsonl'", said).data == ("/data/my files/a.jsonl",)
+    assert read(STUDY.replace("d.jsonl", r"my\ set/d.jsonl")).data == ("my set/d.jsonl",)
+    assert read(STUDY.replace("d.jsonl", "a/b.jsonl c/d.jsonl")).data == ("a/b.jsonl", "c/d.jsonl")
+
+
+def test_where_to_start_from_is_not_the_goal() -> None:
+    said = read(
+        "I want a model that sorts numbers. Start from HuggingFaceTB/SmolLM2-135M, 1h; benchmark b/x; data d.jsonl"
+    )
+    assert (said.goal, said.base_model) == ("I want a model that sorts numbers", "HuggingFaceTB/SmolLM2-135M")
+
+
 @pytest.mark.parametrize("text", ["run the study in studies/sorting", "please run studies/sorting/study.yaml"])
 def test_a_directory_with_a_study_needs_nothing_else(text: str) -> None:
     said = read(text)

@@ -15,7 +15,9 @@ from labwright.agent.judging import LlmJudge, serve
 from labwright.contracts.errors import ModelError
 
 
-def answers(*handed: dict[str, Any] | None, questions: Sequence[str] = ("what?",)) -> list[dict[str, Any]]:
+def answers(
+    *handed: dict[str, Any] | None, questions: Sequence[str] = ("what?",), op: str = "judge"
+) -> list[dict[str, Any]]:
     """What the process answers, where the model hands in these one after another; None is plain text."""
     left = list(handed)
 
@@ -27,7 +29,7 @@ def answers(*handed: dict[str, Any] | None, questions: Sequence[str] = ("what?",
         return ModelResponse([ToolCallPart(info.output_tools[0].name, said)])
 
     lines = "".join(
-        json.dumps({"id": n, "instructions": "how", "case": case}) + "\n" for n, case in enumerate(questions)
+        json.dumps({"id": n, "op": op, "instructions": "how", "case": case}) + "\n" for n, case in enumerate(questions)
     )
     out = io.StringIO()
     asyncio.run(serve(lambda: LlmJudge(FunctionModel(model), "some:model"), io.StringIO(lines), out))
@@ -37,7 +39,8 @@ def answers(*handed: dict[str, Any] | None, questions: Sequence[str] = ("what?",
 def test_the_score_is_a_share_and_the_reason_comes_along() -> None:
     (reply,) = answers({"score": 7, "reason": "mostly"})
     assert (reply["ok"], reply["score"], reply["reason"]) == (True, 0.7, "mostly")
-    assert reply["tokens"] > 0
+    assert min(reply["input_tokens"], reply["output_tokens"]) > 0
+    assert reply["usd"] is None  # nobody knows what this model costs
 
 
 def test_every_question_is_answered_under_its_own_number() -> None:
@@ -56,6 +59,18 @@ def test_a_judge_that_never_hands_in_a_score_gives_an_error_and_no_score() -> No
     assert not reply["ok"]
     assert "score" not in reply
     assert reply["type"] == "ProviderError"
+    (once,) = answers({"score": 7, "reason": "mostly"})
+    assert reply["input_tokens"] > 2 * once["input_tokens"]  # what it took is told all the same
+
+
+def test_what_a_judgement_takes_at_most_is_more_than_it_takes() -> None:
+    case = "Wie heißt das? 何ですか。" * 40
+    (most,) = answers({}, questions=[case], op="most")
+    (took,) = answers(None, questions=[case])
+    assert most["ok"]
+    assert most["usd"] is None
+    assert most["input_tokens"] > took["input_tokens"]
+    assert most["output_tokens"] == 4500
 
 
 def test_a_judge_that_cannot_be_made_answers_so_every_time() -> None:
@@ -63,8 +78,9 @@ def test_a_judge_that_cannot_be_made_answers_so_every_time() -> None:
         raise ModelError("no key is set", cure="set it")
 
     out = io.StringIO()
-    line = json.dumps({"id": 3, "instructions": "how", "case": "what"}) + "\n"
+    line = json.dumps({"id": 3, "op": "most", "instructions": "how", "case": "what"}) + "\n"
     asyncio.run(serve(nobody, io.StringIO(line), out))
     assert json.loads(out.getvalue()) == {
-        "id": 3, "ok": False, "error": "no key is set", "type": "ModelError", "cure": "set it"
+        "id": 3, "ok": False, "error": "no key is set", "type": "ModelError", "cure": "set it",
+        "usd": 0.0, "input_tokens": 0, "output_tokens": 0,
     }  # fmt: skip

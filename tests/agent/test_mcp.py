@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from pydantic_ai import Agent
 from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, TextPart, ToolCallPart, ToolReturnPart
 from pydantic_ai.models.function import AgentInfo, FunctionModel
@@ -152,6 +153,26 @@ def test_servers_that_cannot_be_reached_are_named_and_the_run_goes_on(tmp_path: 
     for name, line in zip(("closed", "mute", "absent"), said, strict=True):
         assert line.startswith(f"MCP server {name} is left out")
         assert "canary" not in line
+
+
+def test_a_server_that_prints_on_stdout_is_complained_about_once_and_works(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    noise = "print('Welcome, key-4711!\\n' * 50, flush=True); runpy.run_path(sys.argv[1], run_name='__main__')"
+    reach = Local(sys.executable, ("-c", f"import runpy, sys; {noise}", SCRIPT), {}, None)
+    chatty = Server("local", reach, Path("mcp.json"), "f", "shown", ("key-4711",), timeout_s=180)
+    results, said = run([chatty], Script(load("local"), ToolCallPart("mcp__local__write", {"text": "x"})), tmp_path)
+    assert "wrote x" in str(results[-1].content)
+    assert len(said) == 1 and "said once" in said[0]
+    assert "4711" not in said[0] and capfd.readouterr().err == ""
+
+
+def test_a_server_that_does_not_start_says_where_its_last_words_are(tmp_path: Path) -> None:
+    broken = Local(sys.executable, ("-c", "raise SystemExit('no database')"), {}, None)
+    _, said = run([Server("broken", broken, Path("mcp.json"), "f", "shown", timeout_s=180)], Script(), tmp_path)
+    (line,) = said
+    assert "left out" in line and str(tmp_path / "mcp-broken.log") in line
+    assert "no database" in (tmp_path / "mcp-broken.log").read_text()
 
 
 def test_tool_names_are_unique_and_fit_every_provider() -> None:

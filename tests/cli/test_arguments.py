@@ -43,7 +43,7 @@ def _editor(folder: Path, script: str) -> str:
 
 def test_an_editor_changes_what_a_person_changes_in_it(tmp_path: Path) -> None:
     args = {**ARGS, "script": "import os\nprint(1)\n"}
-    assert edited(args, _editor(tmp_path, 'sed -i "s/print(1)/print(2)/" "$1"'), "A1") == {
+    assert edited(args, _editor(tmp_path, 'sed -i "s/print(1)/print(2)/" "$1"'), tmp_path / "A1") == {
         **args,
         "script": "import os\nprint(2)\n",
     }
@@ -54,9 +54,19 @@ def test_an_editor_changes_what_a_person_changes_in_it(tmp_path: Path) -> None:
 )
 def test_an_editor_that_fails_or_leaves_nonsense_answers_nothing(tmp_path: Path, script: str | None, said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        edited(ARGS, _editor(tmp_path, script) if script else "", "A1")
+        edited(ARGS, _editor(tmp_path, script) if script else "", tmp_path / "A1")
 
 
 def test_an_editor_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="does not start"):
-        edited(ARGS, str(tmp_path / "nowhere"), "A1")
+        edited(ARGS, str(tmp_path / "nowhere"), tmp_path / "A1")
+    with pytest.raises(UsageError, match="No closing quotation"):
+        edited(ARGS, "it's gone", tmp_path / "A1")
+
+
+def test_what_was_written_and_refused_is_there_at_the_next_edit(tmp_path: Path) -> None:
+    draft = tmp_path / "drafts" / "A1.yaml"
+    with pytest.raises(UsageError, match="are no arguments") as refused:
+        edited(ARGS, _editor(tmp_path, 'echo "a: [1" > "$1"'), draft)
+    assert refused.value.where == str(draft)
+    assert edited(ARGS, _editor(tmp_path, 'echo "]" >> "$1"'), draft) == {"a": [1]}

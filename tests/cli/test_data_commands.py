@@ -49,12 +49,14 @@ def document(done: subprocess.CompletedProcess[str]) -> Any:
     return json.loads(done.stdout)
 
 
-def test_a_file_is_inspected_and_its_columns_described(shell: Shell) -> None:
+def test_a_file_is_inspected_and_its_columns_described(shell: Shell, tmp_path: Path) -> None:
     found = document(shell("inspect", "train.jsonl", "--json"))
     columns = {column["name"]: column for column in found["columns"]}
     assert found["splits"][0]["rows"] == 11 and columns["level"]["frequent"][0] == ["easy", 7]
-    shown = shell("inspect", "train.jsonl", "--samples", "1").stdout
+    (tmp_path / "work" / "odd.jsonl").write_text('{"instruction": "Look.", "\\u001b[2Jgone": 1}\n')
+    shown = shell("inspect", "odd.jsonl", "--samples", "1").stdout
     assert "instruction" in shown and "sample 1" in shown
+    assert "[2Jgone" in shown and "\x1b" not in shown, "a column's name moves no cursor"
 
 
 def test_a_chain_of_commands_has_one_lineage_down_to_the_row_of_the_file(shell: Shell) -> None:

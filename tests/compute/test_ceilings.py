@@ -249,6 +249,25 @@ def test_of_version_2_the_nearest_cgroup_that_hands_both_down_is_taken(tmp_path:
     assert whys == []
 
 
+def test_of_version_2_one_cgroup_is_taken_for_both_since_a_process_is_in_one_only(tmp_path: Path) -> None:
+    top = tmp_path / "fs"
+    unified(top, __=("memory pids", "pids", "1\n"), app=("pids", "pids", ""), app__own=("pids", "", "411\n"))
+    proc = machine(tmp_path, "0::/app/own\n", f"/ {top} rw - cgroup2 cgroup2 rw")
+    assert cgroups.places(proc) == ({"pids": top, "memory": top}, [])
+
+
+@pytest.mark.parametrize("limit", ["memory.max", "memory.high"])
+def test_nothing_is_taken_out_of_a_cgroup_that_limits_memory(tmp_path: Path, limit: str) -> None:
+    top = tmp_path / "fs"
+    unified(top, __=("memory pids", "memory pids", ""), own=("memory pids", "", "411\n"))
+    proc = machine(tmp_path, "0::/own\n", f"/ {top} rw - cgroup2 cgroup2 rw")
+    (top / "own" / limit).write_text("max\n")
+    assert cgroups.places(proc)[0] == {"pids": top, "memory": top}
+    (top / "own" / limit).write_text("8589934592\n")
+    places, whys = cgroups.places(proc)
+    assert places == {} and "hands the controller `memory` down" in whys[1]
+
+
 def test_controllers_are_switched_on_only_where_no_process_is_in_the_way(tmp_path: Path) -> None:
     top = tmp_path / "fs"
     unified(top, __=("pids", "", "1\n"), full=("pids", "", "1\n"), full__own=("pids", "", "411\n"))

@@ -72,6 +72,9 @@ def test_all_faults_are_told_up_to_five_and_a_long_value_is_cut():
         {},
         {"type": "no such type"},
         {"$ref": "http://localhost:9/schema.json"},  # of somebody's server: nothing is fetched
+        {"$ref": "#"},
+        {"$schema": 7},
+        {"$schema": {"draft": 7}},
         {"$schema": "http://json-schema.org/draft-07/schema#", "type": "object"},
     ],
 )

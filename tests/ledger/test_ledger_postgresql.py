@@ -74,17 +74,18 @@ with Ledger.open(sys.argv[1]) as ledger:
         with ledger.deciding() as decision:
             other.stdin.write("go\n")
             other.stdin.flush()
-            wait_for_a_waiter(url)
+            wait_for_a_waiter(url, other)
             decision.record(samples.asked("i-1", "A1"))
         assert other.communicate()[0] == "1\n"
 
 
-def wait_for_a_waiter(url: str) -> None:
-    """Until another transaction waits for its turn."""
+def wait_for_a_waiter(url: str, process: subprocess.Popen[str]) -> None:
+    """Until another process's transaction waits for its turn."""
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
     waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
     with engine.connect() as admin:
         while not admin.execute(waiting).scalar_one():
+            assert process.poll() is None, "it ended and never waited"
             admin.execute(text("SELECT pg_sleep(0.01)"))
     engine.dispose()
 

@@ -86,6 +86,27 @@ def test_what_a_session_s_studies_spend_counts_on_the_session(ledger: Ledger) ->
     assert ledger.session_view("i-1").studies == ("s-1",)
 
 
+def test_what_a_study_s_judge_takes_counts_on_the_study_and_on_its_session(ledger: Ledger) -> None:
+    begin(ledger)
+    judge, nobody = "judge-s-1", SessionBudget()
+    ledger.record("s-1", samples.created())
+    ledger.record(None, events.StudyLinked("i-1", "s-1"))
+    for session in (judge, "judge-e-1"):  # the other is of an evaluation outside any study
+        ledger.record(None, events.SessionOpened(session, "judge", "m", "w", "never", nobody))
+        for n, usd in enumerate((0.5, None, 0.25, 0.125)):
+            ledger.record(None, events.LlmReserved(session, f"c{n}", "m", 10, 5, usd, agent="judge"))
+        ledger.record(None, events.LlmReconciled(session, "c0", 8, 0, 2, 0.4))
+        ledger.record(None, events.LlmReconciled(session, "c1", 8, 0, 2, None))
+        ledger.record(None, events.LlmReleased(session, "c3"))
+    budget = ledger.status("s-1").budget
+    assert (budget.used_usd, budget.reserved_usd) == (0.4, 0.25)
+    assert (budget.judge.calls, budget.judge.tokens, budget.judge.unpriced_calls) == (2, 20, 1)
+    assert ledger.judge_usage("s-1") == ledger.judge_usage("e-1") == budget.judge
+    usage = ledger.session_account("i-1").usage
+    assert (usage.studies_usd, usage.studies_tokens, usage.studies_unpriced_calls) == (0.65, 35, 1)
+    assert (usage.unpriced_tokens, usage.usd, usage.calls) == (10, 0.0, 0)
+
+
 def test_sessions_are_listed_with_what_they_took_and_what_waits(ledger: Ledger) -> None:
     ledger.record_many(None, samples.session_history("i-1"))
     begin(ledger, "i-2")

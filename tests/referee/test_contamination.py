@@ -8,7 +8,7 @@ from pathlib import Path
 
 from labwright.contracts.research import DatasetVersion
 from labwright.data.versions import load, register
-from labwright.referee.contamination import check, count
+from labwright.referee.contamination import bench_items, check, count
 from labwright.referee.pack import Item
 
 _POOL = [f"word{number}" for number in range(2000)]
@@ -69,8 +69,11 @@ def test_a_sentence_with_a_blank_is_found_as_it_is_and_filled() -> None:
     sentence = (
         "Ann from the old harbour thanked her neighbour Eve all evening long because _ had repaired the red boat."
     )
-    items = [Item("a", sentence, "Eve", ("Ann", "Eve"), blank="_")]
-    assert count([(sentence, "Eve"), (sentence.replace("_", "Eve"), ""), ("Ann likes boats.", "")], items) == 2
+    rows = [(sentence, "Eve"), (sentence.replace("_", "Eve"), ""), ("Ann likes boats.", "")]
+    for answer in ("Eve", "B", "1"):
+        assert count(rows, [Item("a", sentence, answer, ("Ann", "Eve"), blank="_")]) == 2
+    filled = {item.input for item in bench_items([Item("a", "Ann and _ met.", "B", ("Ann", "Eve"), blank="_")])}
+    assert filled == {"Ann and _ met.", "Ann and Eve met."}
 
 
 def test_a_hit_by_several_answers_is_shown_once(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,12 @@ from tests.toys.empty_ledger import place_ledger
 
 from labwright.compute.environment import scrubbed
 from labwright.compute.sandbox import Sandbox
-from labwright.contracts.errors import ProviderError, UsageError
+from labwright.contracts.errors import BudgetError, ProviderError, UsageError
+from labwright.contracts.events import StudyCreated
 from labwright.contracts.research import Evaluation, ItemResult
+from labwright.contracts.sessions import SessionBudget, SessionOpened, StudyLinked, TokenUsage
+from labwright.guard.spending import SpendingKeeper
+from labwright.ledger import Ledger
 from labwright.referee.client import RefereeClient
 from labwright.referee.known import AddOptions, add_benchmark
 from labwright.referee.protocol import Evaluate, Opening, Rescore, Seal
@@ -41,13 +46,18 @@ import json, os, sys
 with open(os.environ["COUNT"], "a") as count:
     for line in sys.stdin:
         asked = json.loads(line)
-        count.write("1"); count.flush()
+        if asked["op"] == "most":
+            most = {"ok": True, "input_tokens": 400, "output_tokens": 50, "usd": 0.05}
+            print(json.dumps({"id": asked["id"], **most}), flush=True)
+            continue
         if os.environ.get("FAILS"):
-            failure = {"ok": False, "error": "no credit", "type": "ProviderError"}
+            failure = {"ok": False, "error": "no credit", "input_tokens": 0, "output_tokens": 0}
             print(json.dumps({"id": asked["id"], **failure}), flush=True)
             continue
-        score = 1.0 if "said 1" in asked["case"] else 0.4
-        print(json.dumps({"id": asked["id"], "ok": True, "score": score, "reason": "so"}), flush=True)
+        count.write("1"); count.flush()
+        said = {"score": 1.0 if "said 1" in asked["case"] else 0.4, "reason": "so"}
+        took = {"usd": 0.01, "input_tokens": 80, "output_tokens": 10}
+        print(json.dumps({"id": asked["id"], "ok": True, **said, **took}), flush=True)
 """
 
 
@@ -73,10 +83,29 @@ class Bench:
         self._clients.append(RefereeClient(opening))
         return self._clients[-1]
 
-    def evaluate(self, referee: RefereeClient, pack: Path, name: str = "e1") -> Evaluation:
+    def evaluate(
+        self,
+        referee: RefereeClient,
+        pack: Path,
+        name: str = "e1",
+        *,
+        study: str | None = None,
+        usd: float | None = None,
+    ) -> Evaluation:
         sealed = referee.seal(Seal(None, str(pack)))
         base = str(self._folder / "base")
-        return referee.evaluate(Evaluate(None, name, sealed.benchmark_id, "base", "zero_shot", "dev", base, "b"))
+        return referee.evaluate(
+            Evaluate(study, name, sealed.benchmark_id, "base", "zero_shot", "dev", base, "b", judge_usd=usd)
+        )
+
+    @contextmanager
+    def ledger(self) -> Iterator[Ledger]:
+        with Ledger.open(f"sqlite:///{self.home / 'lab.db'}") as ledger:
+            yield ledger
+
+    def took(self, owner: str = "e1") -> TokenUsage:
+        with self.ledger() as ledger:
+            return ledger.judge_usage(owner)
 
     def results(self, evaluation: Evaluation) -> tuple[ItemResult, ...]:
         return read_results(self.home / "objects", evaluation.results_id)
@@ -125,11 +154,15 @@ def test_a_judges_words_are_scores_and_are_kept(bench: Bench, tmp_path: Path) ->
     assert evaluation.notes == ("judged by judge:one",)
     asked = bench.judged()
     assert asked == evaluation.items
+    took = bench.took()
+    assert (took.calls, took.tokens, took.usd) == (asked, 90 * asked, pytest.approx(0.01 * asked))
     other = bench.referee()
     results = bench.results(evaluation)
     again = other.rescore(Rescore(evaluation.benchmark_id, "dev", tuple((r.id, r.output) for r in results)))
     assert again.scores == tuple(r.score for r in results)
     assert bench.judged() == asked
+    with bench.ledger() as ledger:
+        assert [(s.id, s.outcome) for s in ledger.sessions()] == [("judge-e1", "done")]  # what was kept cost nothing
     kept = bench.home / "vault" / "judgements"
     assert sum(1 for path in kept.rglob("*.json")) == asked
 
@@ -140,4 +173,47 @@ def test_a_judge_that_fails_is_an_error_and_no_evaluation(bench: Bench, tmp_path
         bench.evaluate(bench.referee(FAILS="yes"), pack)
     with pytest.raises(UsageError, match="no judge model is set"):
         bench.evaluate(bench.referee(judge=""), pack)
+    assert bench.took() == TokenUsage()
     assert bench.evaluate(bench.referee(), pack).score.estimate > 0
+
+
+def test_a_ceiling_ends_the_evaluation_and_what_was_judged_is_not_paid_twice(bench: Bench, tmp_path: Path) -> None:
+    pack, referee = rubric_pack(tmp_path), bench.referee()
+    with pytest.raises(BudgetError) as raised:
+        bench.evaluate(referee, pack, usd=0.06)
+    assert "the ceiling on what the judge may cost is reached" in raised.value.what
+    assert "--judge-usd" in (raised.value.cure or "")
+    before = bench.took()
+    assert (before.calls, bench.judged()) == (2, 2)  # at $0.02 spent, a third may need $0.05
+    evaluation = bench.evaluate(referee, pack, "e2", usd=1.0)
+    after = bench.took("e2")
+    assert bench.judged() == evaluation.items
+    assert before.calls + after.calls == evaluation.items
+
+
+def test_a_study_pays_its_judge_from_its_own_dollars_and_its_session_sees_it(bench: Bench, tmp_path: Path) -> None:
+    pack = rubric_pack(tmp_path)
+    spec = {"goal": "say one", "base_model": "b", "benchmark": "p", "data": [{"name": "d", "path": "d.jsonl"}]}
+    with bench.ledger() as ledger:
+        for study, usd in (("s-1", 1.0), ("s-2", 0.0)):
+            budget = {"wall_clock": 600, "usd": usd}
+            ledger.record(study, StudyCreated("s", "here", "there", {**spec, "budget": budget}))
+        opened = SessionOpened("i-1", "g", "m", "w", "never", SessionBudget(usd=2.0, tokens=10_000))
+        ledger.record(None, opened)
+        ledger.record(None, StudyLinked("i-1", "s-1"))
+    referee = bench.referee()
+    with pytest.raises(BudgetError, match=r"may need \$0\.0500 and \$0\.0000 are left") as raised:
+        bench.evaluate(referee, pack, "e2", study="s-2")
+    evaluation = bench.evaluate(referee, pack, study="s-1")
+    assert (raised.value.where, "budget.usd in study.yaml" in (raised.value.cure or "")) == ("s-2", True)
+    usd, calls = pytest.approx(0.01 * evaluation.items), evaluation.items
+    with bench.ledger() as ledger:
+        budget_view = ledger.status("s-1").budget
+        assert (budget_view.used_usd, budget_view.judge.calls, budget_view.reserved_usd) == (usd, calls, 0.0)
+        assert ledger.study_view("s-1").budget.left_usd == pytest.approx(1.0 - 0.01 * calls)
+        usage = ledger.session_account("i-1").usage
+        assert (usage.studies_usd, usage.studies_tokens, usage.usd, usage.calls) == (usd, 90 * calls, 0.0, 0)
+        left = SpendingKeeper(ledger, "i-1").left()
+        assert (left.usd, left.tokens) == (pytest.approx(2.0 - 0.01 * calls), 10_000 - 90 * calls)
+        ledger.rebuild(None)
+        assert ledger.status("s-1").budget.judge.calls == calls

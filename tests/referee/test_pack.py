@@ -155,6 +155,15 @@ def test_a_choice_item_needs_choices_that_hold_the_answer(item: dict[str, object
         read_items(tmp_path / "items.jsonl", CHOICE)
 
 
+def test_what_follows_a_blank_is_not_divided_by_the_length_of_what_fills_it(tmp_path: Path) -> None:
+    by_length = CHOICE.model_copy(update={"scorer": CHOICE.scorer.model_copy(update={"length_normalised": True})})
+    item = {"prompt": "Ann thanked _ again.", "answer": "A", "blank": "_", "choices": ["Eve", "Joan"]}
+    (tmp_path / "items.jsonl").write_text(json.dumps(item))
+    assert read_items(tmp_path / "items.jsonl", CHOICE)[0].filled == "Ann thanked Eve again."
+    with pytest.raises(DataError, match=r"items.jsonl:1 \(blank\): length_normalised"):
+        read_items(tmp_path / "items.jsonl", by_length)
+
+
 def test_the_first_of_several_answers_is_the_one_that_is_shown(tmp_path: Path) -> None:
     (tmp_path / "items.jsonl").write_text('{"prompt": "?", "answers": ["", "Paris", 7]}')
     (item,) = read_items(tmp_path / "items.jsonl", SPEC)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -178,7 +178,9 @@ def test_a_choice_that_fills_a_blank_is_scored_by_what_follows() -> None:
         ("Ann thanked Eve since Ann", " had helped."),
         ("Ann thanked Eve since Eve", " had helped."),
     ]
-    assert few_shot_prefix([item], spec("choice").generation) == "Ann thanked Eve since Eve had helped.\n"
+    for answer in ("Eve", "b", "1"):
+        shown = few_shot_prefix([replace(item, answer=answer)], spec("choice").generation)
+        assert shown == "Ann thanked Eve since Eve had helped.\n"
 
 
 def test_a_choice_is_scored_after_the_blanks_that_the_template_has() -> None:

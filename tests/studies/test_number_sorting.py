@@ -45,8 +45,8 @@ def test_the_demo_at_reduced_size_ends_with_a_better_model_on_the_sealed_test(tm
     assert result["state"] == "finished"
     assert result["verdict"]["outcome"] == "promoted"
     assert result["runs"] >= 3  # smoke, search, and the retrain with a fresh seed
-    assert result["difference"]["low"] > 0
-    assert result["test"]["best"]["low"] > result["test"]["few_shot"]["high"]
+    assert result["difference"]["low"] > 0  # item by item, against the few-shot base
+    assert result["test"]["best"]["estimate"] > result["test"]["few_shot"]["estimate"]
     assert result["incidents"] == []
     assert Path(result["report"]).stat().st_size > 10_000
     assert (Path(result["best_model"]) / "model.safetensors").is_file()

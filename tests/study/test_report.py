@@ -100,6 +100,17 @@ def test_a_promotion_whose_test_interval_holds_zero_is_not_called_a_gain() -> No
     assert "(95 % CI −3.0 to 6.0), p = 0.66" in headline.sentence
 
 
+def test_data_that_was_blocked_for_its_source_is_told_apart_from_data_that_holds_items() -> None:
+    view = sample.blocked()
+    sourced = replace(view.datasets[0], id="0" * 16, name="reworded")
+    report = GateReport(sourced.id, "test", 50, 0, "block", shared_sources=("org/numbers (test)",))
+    both = replace(view, datasets=(*view.datasets, sourced), gates=(*view.gates, GateChecked("b", report)))
+    assert headline_of(both, None).sentence.startswith(
+        "reworded was made of what the benchmark was made of, org/numbers (test); "
+        "7 training rows of noisy hold test items, so nothing was trained."
+    )
+
+
 @pytest.mark.parametrize(
     ("view", "outcome", "says"),
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -117,10 +118,13 @@ def test_rows_are_repeated_by_weights_that_the_lineage_shows(data: DataTools) ->
 
 
 def test_an_audit_counts_the_tokens_of_the_model_that_is_named(data: DataTools, tiny_model: Path) -> None:
-    found = did(data.data_audit("train.jsonl", "sft", model=str(tiny_model), max_length=4))
+    shutil.copytree(tiny_model, data._desk.workspace / "tiny")
+    found = did(data.data_audit("train.jsonl", "sft", model="tiny", max_length=4))
     assert any("4 tokens" in issue["what"] for issue in found["issues"] if issue["kind"] == "truncated"), found
     with pytest.raises(UsageError, match="tokens are a model's own"):
         asyncio.run(data.data_audit("train.jsonl", max_length=4))
+    with pytest.raises(UsageError, match="outside the workspace"):
+        asyncio.run(data.data_audit("train.jsonl", model=str(tiny_model)))
 
 
 def test_rows_are_converted_to_what_trainers_take(data: DataTools) -> None:

@@ -46,11 +46,13 @@ slices: [{name: rain, count: 6, instructions: Write about rain.}]
 """
 
 
-def hands(folder: Path, *, session: bool = False, base_url: str | None = None, tokens: int | None = None) -> Any:
+def hands(
+    folder: Path, *, session: bool = False, base_url: str | None = None, tokens: int | None = None, **more: str
+) -> Any:
     """The tools at a desk; `lab` and `workspace` are attributes."""
     workspace = folder / "workspace"
     workspace.mkdir(exist_ok=True)
-    settings = {"generation_worker": str(WORKER)}
+    settings = {"generation_worker": str(WORKER), **more}
     lab = lab_in(folder, environment={"OPENAI_API_KEY": KEY}, base_url=base_url, settings=settings)
     budget = SessionBudget(tokens=tokens)
     name = open_session(lab, "rain", model="local:stub", workspace=workspace, approve="auto", budget=budget)
@@ -179,6 +181,14 @@ def test_writer_and_judge_are_on_the_sessions_account_and_its_ceiling_ends_them(
     usage = do.lab.ledger.session_view(do.session_id).usage
     assert usage.tokens == 500 * len(rain.requests) and usage.reserved_tokens == 0
     assert usage.steps == 0  # they are nobody's turns
+
+
+def test_a_job_waits_for_a_person_at_the_tokens_at_which_the_session_asks(tmp_path: Path, rain: OpenAIServer) -> None:
+    do = hands(tmp_path, session=True, base_url=rain.url, check_in_tokens="1000")
+    (do.workspace / "rain.yaml").write_text(ASKED)
+    end = job_of(do, do.lab, "rain.jsonl")
+    assert end.state == "incomplete" and "tokens of no known price are spent" in end.error
+    assert len(rain.requests) <= 2
 
 
 def test_what_a_call_costs_and_shows_is_known_before_it_is_made(tmp_path: Path, rain: OpenAIServer) -> None:

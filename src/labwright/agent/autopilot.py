@@ -17,6 +17,7 @@ from typing import Any
 
 from pydantic_ai import RunContext
 from pydantic_ai.messages import (
+    FinishReason,
     ModelMessage,
     ModelResponse,
     RetryPromptPart,
@@ -40,8 +41,10 @@ QUESTIONS: Mapping[Field, str] = {
     "goal": "What should the model learn to do? One sentence.",
     "base_model": "Which base model should be trained? A bundled name, a directory or a Hub id.",
     "benchmark": "Which directory holds the benchmark (with its benchmark.yaml)?",
-    "data": "Which files should it be trained on? JSONL or Parquet.",
+    "data": "Which files should it be trained on? JSONL or Parquet; a path with spaces in quotation marks.",
     "wall_clock": "How much time may it take? For example 15m, or 2 hours.",
+    "usd": "How many US dollars may it spend at most? For example $5, or none for no ceiling.",
+    "runs": "How many training runs may it make at most? For example 12, or none for the usual number.",
 }
 HELP = (
     "I am the autopilot: I decide by rules, without an LLM. Tell me what a model should learn, and I run the study:\n\n"
@@ -71,6 +74,16 @@ class _Call:
         except ValueError:
             return {}
         return found if isinstance(found, dict) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class _GivenUp:
+    """Words that end a turn in which nothing came of what was wanted."""
+
+    words: str
+
+
+_Step = ToolCallPart | TextPart | _GivenUp
 
 
 @dataclass(slots=True)
@@ -119,7 +132,8 @@ class AutopilotModel(Model):
         """The next step."""
         _, params = self.prepare_request(model_settings, model_request_parameters)
         kinds = {tool.name: tool.tool_kind for tool in params.declared_function_tools}
-        part = _Steps(_read(messages), frozenset(kinds), self._wait_s).next()
+        step = _Steps(_read(messages), frozenset(kinds), self._wait_s).next()
+        part = TextPart(step.words) if isinstance(step, _GivenUp) else step
         if isinstance(part, ToolCallPart):  # a stream takes a completed part as it is: without its kind, nothing loads
             part = ToolCallPart.narrow_type(part, tool_kind=kinds.get(part.tool_name))
         return ModelResponse(
@@ -127,7 +141,7 @@ class AutopilotModel(Model):
             usage=RequestUsage(input_tokens=0, output_tokens=0),
             model_name=self.model_name,
             provider_name=self.system,
-            finish_reason="tool_call" if isinstance(part, ToolCallPart) else "stop",
+            finish_reason=_finish(step),
         )
 
     @asynccontextmanager
@@ -152,7 +166,7 @@ class _Steps:
     tools: frozenset[str]
     wait_s: float
 
-    def next(self) -> ToolCallPart | TextPart:
+    def next(self) -> _Step:
         """A tool call, or the words that end the turn."""
         created = self.turn.last("study_create", "study_import", outcome="success")
         if created is None:
@@ -173,9 +187,10 @@ class _Steps:
         reported = self.turn.last("study_report", outcome="success")
         if reported is None:
             return self._call("study_report", {"study": study})
-        return TextPart(report(study, seen.document, reported.document))
+        said = report(study, seen.document, reported.document)
+        return _GivenUp(said) if seen.document.get("state") == "failed" else TextPart(said)
 
-    def _create(self) -> ToolCallPart | TextPart:
+    def _create(self) -> _Step:
         wanted = self.turn.wanted
         if wanted.says_nothing and not self.turn.calls:
             return TextPart(HELP)
@@ -192,7 +207,7 @@ class _Steps:
             "base_model": wanted.base_model,
             "benchmark": wanted.benchmark,
             "data": list(wanted.data),
-            "wall_clock": f"{wanted.wall_clock_s:g}s",
+            "wall_clock": f"{wanted.wall_clock_s:.3f}".rstrip("0").rstrip(".") + "s",
             "params": _PARAMS,
             "search": {**_SEARCH, "vary": vary},
             **({"usd": wanted.usd} if wanted.usd is not None else {}),
@@ -200,24 +215,24 @@ class _Steps:
         }
         return self._call("study_create", args)
 
-    def _ask(self, missing: Field) -> ToolCallPart | TextPart:
+    def _ask(self, missing: Field) -> _Step:
         question = QUESTIONS[missing]
         asked = [c for c in self.turn.calls if c.tool == "ask_user" and c.args.get("question") == question]
         if len(asked) >= _TRIES or any(c.outcome in ("denied", "failed") for c in asked):
-            return TextPart(f"Without an answer I cannot go on. {question}")
+            return _GivenUp(f"Without an answer I cannot go on. {question}")
         if self._can_load("ask_user"):
             return self._call("ask_user", {"question": question})
         return TextPart(question)
 
-    def _call(self, tool: str, args: Mapping[str, Any]) -> ToolCallPart | TextPart:
+    def _call(self, tool: str, args: Mapping[str, Any]) -> _Step:
         """The call, or what loads its tool; where it did not go through, the reason in words."""
         last = self.turn.last(tool)
         if last is not None and (last.outcome in ("failed", "denied") or self.turn.tries(tool) >= _TRIES):
-            return TextPart(f"{tool} did not go through ({last.outcome}): {last.content}")
+            return _GivenUp(f"{tool} did not go through ({last.outcome}): {last.content}")
         if tool in self.tools:
             return _call(tool, args)
         if not self._can_load(tool):
-            return TextPart(f"The tool {tool} is not there, so I cannot go on.")
+            return _GivenUp(f"The tool {tool} is not there, so I cannot go on.")
         if "load_capability" in self.tools:
             return _call("load_capability", {"id": _FAMILY_OF.get(tool, "study")})
         return _call("search_tools", {"queries": [tool]})
@@ -227,6 +242,13 @@ class _Steps:
         return tool in self.tools or (
             bool({"load_capability", "search_tools"} & self.tools) and len(loads) < 2 * _TRIES
         )
+
+
+def _finish(step: _Step) -> FinishReason:
+    """How an answer ends; one that gives up is no answer that a script may take for success."""
+    if isinstance(step, ToolCallPart):
+        return "tool_call"
+    return "error" if isinstance(step, _GivenUp) else "stop"
 
 
 def _call(tool: str, args: Mapping[str, Any]) -> ToolCallPart:

@@ -10,7 +10,8 @@ _NUMBERS = {
     "ninety": 90,
 }  # fmt: skip
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DIGITS = r"\d+(?:[.,]\d+)?"
+_THOUSANDS = r"\d{1,3}(?:,\d{3})+(?!\d)"  # 1,000 is no decimal comma
+_DIGITS = rf"(?:{_THOUSANDS}|\d+(?:[.,]\d+)?)"
 _NUMBER_WORD = rf"(?:{'|'.join(sorted(_NUMBERS, key=len, reverse=True))})"
 _LONG_UNIT = r"(?:seconds?|secs?|minutes?|mins?|hours?|hrs?|days?)"
 _UNIT = rf"(?:{_LONG_UNIT}|[smhd])"
@@ -21,12 +22,13 @@ _PARTS = (
     r"(?:a\s+)?half\s+(?:an?\s+)?(?:hour|day|minute)|(?:a\s+)?quarter\s+(?:of\s+)?an?\s+hour"
     r"|three\s+quarters\s+of\s+an\s+hour"
 )
-DURATION = rf"(?<![\w./$-])(?:{_PARTS}|{_AND_A_HALF}|{_WHOLE})(?![\w/-])"
-BEFORE_DURATION = (
-    r"(?:(?:time|wall[- ]?clock|budget|deadline|limit|ceiling|duration)\s*(?:budget|limit|of|is|[:=])*\s*"
-    r"|\b(?:in|within|for|under|spend|take|use|max(?:imum)?|you\s+have)\s+)"
-    r"(?:at\s+most\s+|up\s+to\s+|no\s+more\s+than\s+|less\s+than\s+|about\s+|around\s+|under\s+|max(?:imum)?\s+)?"
+NUMBER_WORDS = tuple(_NUMBERS)
+DURATION = rf"(?<![\w.,/$-])(?:{_PARTS}|{_AND_A_HALF}|{_WHOLE})(?![\w/-])"
+_ABOUT = r"(?:at\s+most\s+|up\s+to\s+|no\s+more\s+than\s+|less\s+than\s+|about\s+|around\s+|under\s+|max(?:imum)?\s+)?"
+NAMED_DURATION = (
+    r"(?:time|wall[- ]?clock|budget|deadline|limit|ceiling|duration)\s*(?:budget|limit|of|is|[:=])*\s*" + _ABOUT
 )
+BEFORE_DURATION = r"\b(?:in|within|for|under|spend|take|use|max(?:imum)?|you\s+have)\s+" + _ABOUT
 AT_MOST = r"\b(?:at\s+most|up\s+to|no\s+more\s+than|less\s+than)\s+"
 
 
@@ -53,4 +55,11 @@ def seconds(said: str) -> float:
 
 
 def _value(number: str) -> float:
-    return float(_NUMBERS[number]) if number in _NUMBERS else float(number.replace(",", "."))
+    if re.fullmatch(_THOUSANDS, number):
+        return float(number.replace(",", ""))
+    return number_word(number) if number in _NUMBERS else float(number.replace(",", "."))
+
+
+def number_word(word: str) -> float:
+    """The number that a word of NUMBER_WORDS says."""
+    return float(_NUMBERS[word.lower()])

@@ -13,13 +13,14 @@ not enough the field stays empty, and whoever reads this asks the person: a wron
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from labwright.agent.durations import AT_MOST, BEFORE_DURATION, DURATION, duration_s, seconds
+from labwright.agent.amounts import AMOUNT, MOST_RUNS, RUNS, SOME_MONEY, SOME_RUNS, USD, amount, the_runs, the_usd
+from labwright.agent.durations import AT_MOST, BEFORE_DURATION, DURATION, NAMED_DURATION, duration_s, seconds
 
-Field = Literal["goal", "base_model", "benchmark", "data", "wall_clock"]
+Field = Literal["goal", "base_model", "benchmark", "data", "wall_clock", "usd", "runs"]
 FIELDS: tuple[Field, ...] = ("goal", "base_model", "benchmark", "data", "wall_clock")
 
 
@@ -35,10 +36,11 @@ class Wanted:
     usd: float | None = None
     runs: int | None = None
     study: str | None = None  # a directory that holds a study.yaml
+    unclear: tuple[Literal["usd", "runs"], ...] = ()  # ceilings that were named and could not be read
 
     @property
     def missing(self) -> tuple[Field, ...]:
-        """The fields without which there is no study."""
+        """The fields without which there is no study, and the ceilings that a person named and is asked about."""
         if self.study:
             return ()
         has: Mapping[Field, object] = {
@@ -48,7 +50,7 @@ class Wanted:
             "data": self.data,
             "wall_clock": self.wall_clock_s,
         }
-        return tuple(name for name in FIELDS if not has[name])
+        return (*(name for name in FIELDS if not has[name]), *self.unclear)
 
     @property
     def says_nothing(self) -> bool:
@@ -61,14 +63,16 @@ def read(text: str) -> Wanted:
     work = _Text(text)
     study = work.take(_STUDY, "study")
     wall_clock_s = _take_duration(work)
-    usd = work.take_number(_USD)
-    runs = work.take_number(_RUNS)
+    usd, usd_is_clear = _take_usd(work)
+    runs, runs_are_clear = _take_runs(work)
     benchmark = work.first(_BENCHMARK, _is_place)
     data = _take_data(work)
     benchmark = benchmark or work.take_token(lambda t: "bench" in t.lower() and _is_path(t))
     labelled = work.first(_LABELLED_MODEL, _is_model)
     goal_of = work.rest
     model = labelled or work.first(_USED_MODEL, _is_model, keep=True) or work.take_token(_has_size, keep=True)
+    if model and _is_one_of_two(model, goal_of):
+        model = None
     return Wanted(
         goal=_goal(goal_of),
         base_model=model,
@@ -76,8 +80,9 @@ def read(text: str) -> Wanted:
         data=data,
         wall_clock_s=wall_clock_s,
         usd=usd,
-        runs=int(runs) if runs is not None else None,
+        runs=runs,
         study=study.removesuffix("study.yaml").rstrip("/") or "." if study else None,
+        unclear=(*(() if usd_is_clear else ("usd",)), *(() if runs_are_clear else ("runs",))),
     )
 
 
@@ -98,15 +103,34 @@ def read_answer(field: Field, answer: str, wanted: Wanted) -> Wanted:
         case "benchmark":
             return replace(merged, benchmark=bare)
         case "data":
+            if any(_spaced(answer)):
+                return merged
             return replace(
                 merged, data=tuple(_bare(t) for t in re.split(r"\s*(?:,|\band\b|\s)\s*", answer) if _bare(t))
             )
         case "wall_clock":
             return replace(merged, wall_clock_s=duration_s(answer))
+        case "usd" | "runs":
+            return _with_ceiling(field, bare, merged)
+
+
+def _with_ceiling(field: Literal["usd", "runs"], answer: str, wanted: Wanted) -> Wanted:
+    """With a ceiling as a bare number says it, or with none where there is to be none; else it is asked for again."""
+    left = tuple(name for name in wanted.unclear if name != field)
+    if answer.lower() in ("none", "no", "no limit", "nothing"):
+        return replace(wanted, unclear=left)
+    number = amount(answer) if re.fullmatch(AMOUNT, answer, re.IGNORECASE) else None
+    if number is None:
+        return wanted
+    if field == "usd":
+        return replace(wanted, usd=number, unclear=left)
+    is_whole = number.is_integer() and 1 <= number <= MOST_RUNS
+    return replace(wanted, runs=int(number), unclear=left) if is_whole else wanted
 
 
 def merge(first: Wanted, then: Wanted) -> Wanted:
     """Both, where what was said later counts; a goal that was given stays."""
+    said = {"usd": then.usd is not None, "runs": bool(then.runs)}
     return Wanted(
         goal=first.goal or then.goal,
         base_model=then.base_model or first.base_model,
@@ -116,6 +140,7 @@ def merge(first: Wanted, then: Wanted) -> Wanted:
         usd=then.usd if then.usd is not None else first.usd,
         runs=then.runs or first.runs,
         study=then.study or first.study,
+        unclear=tuple(dict.fromkeys([*(name for name in first.unclear if not said[name]), *then.unclear])),
     )
 
 
@@ -126,7 +151,7 @@ def named_paths(text: str) -> tuple[str, ...]:
 
 # -- places and models -------------------------------------------------------------------------------------------------
 
-_TOKEN = r"(?:\"[^\"\n]+\"|'[^'\n]+'|`[^`\n]+`|[^\s;,\"'`\0]+)"
+_TOKEN = r"(?:\"[^\"\n]+\"|'[^'\n]+'|`[^`\n]+`|(?:\\ |[^\s;,\"'`\0])+)"
 _ALONE = r"(?<![\w/.-])"  # a label is no part of a path
 _IS = (
     r"(?![\w/.-])\s*(?:(?:is|are|in|at|from|under|of|lies\s+in|directory|dir|folder|files?|path|pack)\s+)*(?:[:=]\s*)?"
@@ -159,13 +184,12 @@ _STUDY = (
     rf"(?:\b(?:run|start|do)\s+)?(?:the\s+)?"
     rf"(?:\bstudy\s+(?:in|at|from|[:=])\s*(?P<token>{_TOKEN})|(?P<file>[^\s;,]*study\.yaml))"
 )
-_USD = (
-    r"(?:\b(?:for|spend|costs?|budget(?:\s+of)?|and)\s+)?(?:\b(?:at\s+most|up\s+to|no\s+more\s+than|under|max(?:imum)?)\s+)?"
-    r"(?:\$\s?(\d+(?:\.\d+)?)|(?<![\w.])(\d+(?:\.\d+)?)\s*(?:\$|dollars?|usd|bucks)\b|\busd\s*(\d+(?:\.\d+)?))"
-)
-_RUNS = (
-    r"(?:\b(?:at\s+most|up\s+to|no\s+more\s+than|max(?:imum)?|in|with)\s+)?"
-    r"(?:(?<![\w.])(\d+)\s+(?:training\s+)?runs\b|\bruns\s*[:=]\s*(\d+))"
+_MOST_S = 90 * 86_400.0  # what is longer is a slip more often than a wish
+# A path without an ending, a space, and a file: one path with a space in it, or two things?
+_QUOTED = r"\"[^\"\n]+\"|'[^'\n]+'|`[^`\n]+`"
+_BARE_PATH = r"(?<![^\s=:])[~.\w-]*/(?:\\ |[^\s;,\"'`\0])*(?<![\\.?!:])"
+_SPACED = re.compile(
+    rf"{_QUOTED}|(?P<path>{_BARE_PATH}) [^\s;,\"'`\0]+\.(?:jsonl|ndjson|parquet|json)\b", re.IGNORECASE
 )
 _DATA_FILE = re.compile(r"\.(?:jsonl|ndjson|parquet|json)$", re.IGNORECASE)
 _SIZE = re.compile(r"(?:^|[-_/.])\d+(?:\.\d+)?[mb](?=$|[-_.])", re.IGNORECASE)
@@ -195,12 +219,11 @@ class _Text:
         self.blank(found.span())
         return _bare(found.group("token") or found.group("file"))
 
-    def take_number(self, pattern: str) -> float | None:
-        found = self.search(pattern)
-        if found is None:
-            return None
-        self.blank(found.span())
-        return float(next(group for group in found.groups() if group is not None))
+    def take_all(self, pattern: str) -> Sequence[re.Match[str]]:
+        taken = list(re.finditer(pattern, self.rest, re.IGNORECASE))
+        for found in taken:
+            self.blank(found.span())
+        return taken
 
     def first(self, patterns: tuple[str, ...], fits: Callable[[str, str], bool], *, keep: bool = False) -> str | None:
         """The token of the first pattern that fits; it is blanked with its label unless it is kept."""
@@ -218,20 +241,63 @@ class _Text:
 
 
 def _take_duration(work: _Text) -> float | None:
-    """The likeliest duration: said to be a budget, or else standing alone, or else spelled out."""
+    """The likeliest duration: said to be a budget, or else standing alone, or else spelled out.
+
+    None where two contradict each other or one is longer than any study: then the person is asked.
+    """
+    either = rf"({DURATION})\s*,?\s*(?:or|no,?|not|rather|instead\s+of)\s+({DURATION})"
+    for found in work.take_all(either):
+        if seconds(found.group(1)) != seconds(found.group(2)):
+            return None
     closing = r"(?:\s+(?:max|total|in\s+all|budget|of\s+time))?\s*(?=$|[;\n.,)])"
     alone = rf"(?:^|(?<=[;\n.,(]))\s*(?:and\s+)?(?:{AT_MOST})?({DURATION}){closing}"
     spelled = rf"({DURATION})(?<=[a-z]{{3}})"
-    for pattern in (rf"{BEFORE_DURATION}({DURATION})", rf"{AT_MOST}({DURATION})", alone, spelled):
-        found = work.search(pattern)
-        if found is not None:
-            work.blank(found.span())
-            return seconds(found.group(1))
+    likeliest = rf"{NAMED_DURATION}({DURATION})", alone, rf"{BEFORE_DURATION}({DURATION})"
+    for pattern in (*likeliest, rf"{AT_MOST}({DURATION})", spelled):
+        said = {seconds(found.group(1)) for found in work.take_all(pattern)}
+        if said:
+            return next(iter(said)) if len(said) == 1 and max(said) <= _MOST_S else None
     return None
 
 
+def _take_usd(work: _Text) -> tuple[float | None, bool]:
+    """The ceiling in dollars, and whether it is clear: not where two differ, or money is named in another way."""
+    try:
+        usd = the_usd(work.take_all(USD))
+    except ValueError:
+        return None, False
+    is_clear = not work.take_all(SOME_MONEY)
+    return usd if is_clear else None, is_clear
+
+
+def _take_runs(work: _Text) -> tuple[int | None, bool]:
+    """The ceiling in runs, and whether it is clear."""
+    try:
+        runs = the_runs(work.take_all(RUNS))
+    except ValueError:
+        return None, False
+    is_clear = not work.take_all(SOME_RUNS)
+    return runs if is_clear else None, is_clear
+
+
+def _is_one_of_two(model: str, text: str) -> bool:
+    """Whether another model stands beside it as the other choice."""
+    before, _, after = text.partition(model)
+    near = [*before.split()[-2:], "", ""][:2], [*after.strip("\"'` ").split()[:2], "", ""][1::-1]
+    others = [_bare(other) for other, joined in near if joined.lower().strip("\"'`") == "or"]
+    return any(other != model and (_has_size(other) or "/" in other) for other in others)
+
+
 def _take_data(work: _Text) -> tuple[str, ...]:
-    """The training files: the first one by its label or its looks, and those that follow it in a list."""
+    """The training files: the first one by its label or its looks, and those that follow it in a list.
+
+    None where a path may have a space in it that is not quoted: half a path is nobody's file.
+    """
+    halves = list(_spaced(work.rest))
+    for span in halves:
+        work.blank(span)
+    if halves:
+        return ()
     for number, pattern in enumerate(_DATA):
         for found in re.finditer(pattern, work.rest, re.IGNORECASE):
             token = found.group("token")
@@ -246,6 +312,13 @@ def _take_data(work: _Text) -> tuple[str, ...]:
             work.blank((found.start(), end))
             return tuple(dict.fromkeys([*files, *_further(work)]))
     return ()
+
+
+def _spaced(text: str) -> Iterator[tuple[int, int]]:
+    """Where a path that is not quoted may have a space in it."""
+    for found in _SPACED.finditer(text):
+        if found["path"] and not _DATA_FILE.search(found["path"]):
+            yield found.span()
 
 
 def _further(work: _Text) -> Iterator[str]:
@@ -285,7 +358,8 @@ def _unstopped(token: str) -> str:
 def _bare(token: str) -> str:
     """A token without quotes and without the punctuation of its sentence."""
     token = _unstopped(token.strip())
-    return token[1:-1] if len(token) > 1 and token[0] in "\"'`" and token[-1] == token[0] else token.strip("\"'`(")
+    is_quoted = len(token) > 1 and token[0] in "\"'`" and token[-1] == token[0]
+    return token[1:-1] if is_quoted else token.strip("\"'`(").replace("\\ ", " ")
 
 
 # -- the goal ----------------------------------------------------------------------------------------------------------
@@ -302,6 +376,7 @@ _LOOSE_START = re.compile(
     re.IGNORECASE,
 )
 _LOOSE_END = re.compile(rf"(?:[\s,:(–-]|\b{_LOOSE})+$", re.IGNORECASE)
+_START = re.compile(r"(?:start|begin)(?:ing)?\s+(?:from|with)\b", re.IGNORECASE)  # says the model, not the goal
 _FEWEST_WORDS = 3
 
 
@@ -312,6 +387,7 @@ def _goal(text: str) -> str | None:
         return _trimmed(labelled.group(1)) or None
     text = re.sub(r"\0+(?=\s*,?\s*(?:to|so)\b)", " ", text)  # `train X on \0 to do Y` is one sentence
     pieces = [piece for piece in (_trimmed(p) for p in _ENDS.split(text)) if len(piece.split()) >= _FEWEST_WORDS]
+    pieces = [piece for piece in pieces if not _START.match(piece)]
     with_task = [piece for piece in pieces if _TASK.search(piece)]
     return next(iter(with_task or sorted(pieces, key=len, reverse=True)), None)
 

@@ -8,9 +8,10 @@ a server's readOnlyHint is its own claim, and counts only where the person's con
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -31,6 +32,8 @@ LONGEST_DESCRIPTION = 1_024  # characters
 LARGEST_SCHEMA = 16_000  # characters
 _NAMED = 12  # tools that stand in the catalogue's line
 _CLOSING_S = 5.0
+_CLIENTS = ("mcp", "client")  # loggers of the protocol's client
+_MOST_COMPLAINTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +52,45 @@ async def connected(configured: Configured, *, logs: Path, say: Callable[[str], 
     """
     for note in configured.notes:
         say(note)
+    hide = [server.hide for server in configured.servers]
     async with AsyncExitStack() as stack:
+        stack.enter_context(_heard_once(say, hide))
         opened = await asyncio.gather(*(_open(server, logs, stack, say) for server in configured.servers))
         for one in opened:
             if isinstance(one, str):
                 say(one)
         yield Connected(tuple(one for one in opened if isinstance(one, Capability)))
+
+
+class _Once(logging.Handler):
+    """Says each complaint of the protocol's client once, in a line."""
+
+    def __init__(self, say: Callable[[str], None], hide: Sequence[Callable[[str], str]]) -> None:
+        super().__init__(logging.WARNING)
+        self._say, self._hide = say, hide
+        self._said: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Without the traceback: it would hold what a server printed."""
+        message = _clipped(" ".join(record.getMessage().split()), 200)
+        for hide in self._hide:
+            message = hide(message)
+        if message not in self._said and len(self._said) < _MOST_COMPLAINTS:
+            self._said.add(message)
+            self._say(f"MCP client (said once): {message}")
+
+
+@contextmanager
+def _heard_once(say: Callable[[str], None], hide: Sequence[Callable[[str], str]]) -> Iterator[None]:
+    """A server that prints a banner on stdout would cost the screen a traceback a line; what is handled does not."""
+    handler, loggers = _Once(say, hide), [logging.getLogger(name) for name in _CLIENTS]
+    for log in loggers:
+        log.addHandler(handler)
+    try:
+        yield
+    finally:
+        for log in loggers:
+            log.removeHandler(handler)
 
 
 async def _open(server: Server, logs: Path, stack: AsyncExitStack, say: Callable[[str], None]) -> Capability[Any] | str:
@@ -65,9 +101,10 @@ async def _open(server: Server, logs: Path, stack: AsyncExitStack, say: Callable
             stack.push_async_callback(_close, toolset)
             names = [tool.name for tool in await toolset.list_tools()]
     except TimeoutError:
-        return f"MCP server {server.name} is left out: it did not answer within {server.timeout_s:g} s."
+        said = f"it did not answer within {server.timeout_s:g} s."
+        return f"MCP server {server.name} is left out: {said}{_see(server, logs)}"
     except Exception as error:  # noqa: BLE001 - an edge: whatever a server does is a note, and never ends a session
-        return f"MCP server {server.name} is left out: {server.hide(_reason(error))}"
+        return f"MCP server {server.name} is left out: {server.hide(_reason(error))}{_see(server, logs)}"
     held = ServerToolset(toolset, server, say)
     named = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
     return Capability(
@@ -76,6 +113,17 @@ async def _open(server: Server, logs: Path, stack: AsyncExitStack, say: Callable
         toolsets=[held],
         defer_loading=True,
     )
+
+
+def _see(server: Server, logs: Path) -> str:
+    """Where to read why, where it said something."""
+    log = _log(server, logs)
+    said = isinstance(server.reach, Local) and log.exists() and log.stat().st_size
+    return f" What it said is in {log}." if said else ""
+
+
+def _log(server: Server, logs: Path) -> Path:
+    return logs / f"mcp-{server.name}.log"
 
 
 def _toolset(server: Server, logs: Path) -> MCPToolset[Any]:
@@ -93,7 +141,7 @@ def _toolset(server: Server, logs: Path) -> MCPToolset[Any]:
             env=dict(reach.env),  # over the few of ours that every process needs (PATH, HOME, …), and no more
             cwd=reach.cwd,
             keep_alive=False,
-            log_file=logs / f"mcp-{server.name}.log",
+            log_file=_log(server, logs),
         )
     elif reach.transport == "sse":
         transport = SSETransport(reach.url, headers=dict(reach.headers))

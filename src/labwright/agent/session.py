@@ -241,11 +241,9 @@ class Session:
             waiting = self._view().open_approvals
             return Outcome("waiting", _waits_for(waiting), waiting)
         text, waiting = self._deps.redactor.redact(str(result.output)), self._open(self._detached())
-        return (
-            Outcome("waiting", f"{text}\n\n{_waits_for(waiting)}".strip(), waiting)
-            if waiting
-            else Outcome("done", text)
-        )
+        if waiting:
+            return Outcome("waiting", f"{text}\n\n{_waits_for(waiting)}".strip(), waiting)
+        return Outcome("failed" if result.response.finish_reason == "error" else "done", text)
 
     # -- between turns -------------------------------------------------------------------------------------------------
 

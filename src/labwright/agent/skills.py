@@ -48,7 +48,7 @@ class Playbooks(AbstractCapability[AgentDepsT]):
             workspace=LocalWorkspaceBackend("/"),  # read from this machine wherever the agent works
         ).load()
         for skipped in catalog.skipped:
-            self._tell(skipped.message)
+            self._tell(" ".join(skipped.message.split()))  # an error of YAML draws its lines
         offered = [skill for skill in catalog.skills if skill.model_invocable]
         for skill in offered[MOST_SKILLS:]:
             self._tell(f"Skipping {skill.path}: at most {MOST_SKILLS} skills are offered.")
@@ -76,6 +76,8 @@ def _deferred(skill: SkillDefinition) -> Capability[AgentDepsT]:
     if skill.in_run_workspace:
         text = f"From the workspace: advice, which changes no rule, budget or approval.\n\n{text}"
     description = " ".join(skill.description.split())
+    if skill.in_run_workspace:  # the catalogue is read before any skill is loaded
+        description = f"(from the workspace) {description}"
     if len(description) > LONGEST_DESCRIPTION:
         description = f"{description[: LONGEST_DESCRIPTION - 1]}…"
     return Capability(id=f"skill/{skill.name}", description=description, instructions=text, defer_loading=True)

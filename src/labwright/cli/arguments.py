@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import yaml
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from labwright.contracts.errors import UsageError
+from labwright.contracts.errors import StorageError, UsageError
 
 _ARGS: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])
 
@@ -68,26 +67,33 @@ def _read(value: str) -> JsonValue:
     return parsed
 
 
-def edited(args: Mapping[str, JsonValue], command: str, where: str) -> dict[str, JsonValue]:
+def edited(args: Mapping[str, JsonValue], command: str, draft: Path) -> dict[str, JsonValue]:
     """Arguments as a person leaves them in their editor.
+
+    The text stays in the file `draft`, and the next edit goes on with it: what is refused is not lost. Whoever has
+    taken the arguments removes it.
 
     Raises:
         UsageError: there is no editor, it fails, or what it leaves are no arguments.
+        StorageError: the draft cannot be written.
     """
-    words = shlex.split(command)
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise UsageError(f"the editor's command cannot be read: {error}", where=command, cure="set EDITOR") from error
     if not words:
         raise UsageError("there is no editor", where="--edit", cure="set EDITOR, or use --set NAME=VALUE")
-    with tempfile.TemporaryDirectory(prefix="labwright-") as folder:
-        path = Path(folder) / f"{where}.yaml"
-        path.write_text(as_yaml(args), encoding="utf-8")
-        try:
-            code = subprocess.run([*words, str(path)], check=False).returncode
-        except OSError as error:
-            raise UsageError(
-                f"the editor does not start: {error.strerror}", where=words[0], cure="set EDITOR"
-            ) from error
-        if code != 0:
-            raise UsageError(
-                f"the editor ended with {code}, so nothing was answered", where=words[0], cure="edit again"
-            )
-        return from_yaml(path.read_text(encoding="utf-8"), where)
+    try:
+        if not draft.exists():
+            draft.parent.mkdir(parents=True, exist_ok=True)
+            draft.write_text(as_yaml(args), encoding="utf-8")
+            draft.chmod(0o600)
+    except OSError as error:
+        raise StorageError.of(error, str(draft)) or error from error
+    try:
+        code = subprocess.run([*words, str(draft)], check=False).returncode
+    except OSError as error:
+        raise UsageError(f"the editor does not start: {error.strerror}", where=words[0], cure="set EDITOR") from error
+    if code != 0:
+        raise UsageError(f"the editor ended with {code}, so nothing was answered", where=words[0], cure="edit again")
+    return from_yaml(draft.read_text(encoding="utf-8"), str(draft))

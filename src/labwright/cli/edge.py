@@ -17,9 +17,8 @@ from labwright.cli.visible import visible
 from labwright.contracts.errors import LabwrightError, StorageError, UsageError
 
 INTERRUPTED = 130
-_OBEYED = re.compile(
-    "[\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)  # C1 codes, turned directions, halves of pairs
+# C1 codes, turned directions, halves of pairs.
+_OBEYED = re.compile("[\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def act(

@@ -152,6 +152,7 @@ def _budget(view: StudyView, width: int) -> Text:
     used = b.used_wall_clock_s / b.wall_clock_s if b.wall_clock_s else 0.0
     spent, given, left = (numbers.clock(s) for s in (b.used_wall_clock_s, b.wall_clock_s, b.left_wall_clock_s))
     facts = f" {spent} of {given}, {left} left  runs {b.used_runs}/{b.runs}"
+    facts += f"  ${b.used_usd:.2f}/${b.usd:.2f}" if b.usd or b.used_usd else ""
     style = "red" if used > 0.9 else "yellow" if used > 0.75 else "cyan"
     return _cut(
         Text.assemble(("time ", "bold"), bar(used, max(6, min(40, width - len(facts) - 5)), style), facts), width

@@ -35,5 +35,6 @@ def note(text: str) -> None:
 def spent(view: SessionView) -> str:
     """What a session took, in words."""
     usage = view.usage
-    price = f"${usage.usd:.4f}" if not usage.unpriced_calls else f"${usage.usd:.4f} and {usage.unpriced_calls} unpriced"
-    return f"{usage.input_tokens + usage.output_tokens:,} tokens ({price}), {view.wall_clock_s:.0f} s"
+    unpriced = usage.unpriced_calls + usage.studies_unpriced_calls
+    price = f"${usage.usd + usage.studies_usd:.4f}" + (f" and {unpriced} unpriced" if unpriced else "")
+    return f"{usage.tokens + usage.studies_tokens:,} tokens ({price}), {view.wall_clock_s:.0f} s"

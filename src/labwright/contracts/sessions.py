@@ -24,6 +24,8 @@ ApprovalState = Literal["open", "approved", "denied", "expired"]
 
 MAIN_AGENT = "main"
 """The `agent` of a session's own model calls. Those of sub-agents carry the sub-agent's name, and are no steps."""
+JUDGE_SESSION = "judge-"
+"""Before a study's id, or an evaluation's outside any study: the session that the judge's calls are booked in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +59,7 @@ class Approval:
     by: str = ""
     why: str = ""
     edited_args: Mapping[str, JsonValue] | None = None  # as the person changed them
-    schema: Mapping[str, JsonValue] | None = (
-        None  # JSON Schema of the arguments, so that any terminal can check an edit
-    )
+    schema: Mapping[str, JsonValue] | None = None  # JSON Schema of the arguments: any terminal can check an edit
 
     @property
     def final_args(self) -> Mapping[str, JsonValue]:
@@ -269,8 +269,10 @@ class TokenUsage:
     reserved_usd: float = 0.0
     reserved_steps: int = 0
     reserved_unpriced_calls: int = 0
-    unpriced_tokens: int = 0  # of the unpriced calls, also of those that are reserved
-    studies_usd: float = 0.0  # spent by the studies that the session created
+    unpriced_tokens: int = 0  # of the unpriced calls, also of those that are reserved, and of the studies'
+    studies_usd: float = 0.0  # spent by the studies that the session created; their judges' reservations count too
+    studies_tokens: int = 0  # of their judges, also those that are reserved
+    studies_unpriced_calls: int = 0
 
     @property
     def tokens(self) -> int:

@@ -31,12 +31,15 @@ from labwright.contracts.research import (
     TrialKind,
     Verdict,
 )
+from labwright.contracts.sessions import TokenUsage
 from labwright.contracts.specs import Split, StudySpec
+
+_NO_CALLS = TokenUsage()
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetView:
-    """What was given, what is spent, and what is set aside. Seconds, counts, hours."""
+    """What was given, what is spent, and what is set aside. Seconds, counts, hours, dollars."""
 
     wall_clock_s: float
     used_wall_clock_s: float
@@ -45,7 +48,10 @@ class BudgetView:
     used_runs: int
     reserved_runs: int
     used_gpu_hours: float = 0.0
+    usd: float = 0.0
     used_usd: float = 0.0
+    reserved_usd: float = 0.0
+    judge: TokenUsage = _NO_CALLS  # of the model that judged outputs by a rubric; its dollars are in `used_usd`
 
     @property
     def left_wall_clock_s(self) -> float:
@@ -56,6 +62,11 @@ class BudgetView:
     def left_runs(self) -> int:
         """Runs that nobody has used or reserved."""
         return self.runs - self.used_runs - self.reserved_runs
+
+    @property
+    def left_usd(self) -> float:
+        """Dollars that nobody has used or reserved."""
+        return self.usd - self.used_usd - self.reserved_usd
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from labwright.contracts.events import BudgetReconciled, BudgetReleased, BudgetR
 from labwright.contracts.views import BudgetView, StudyView
 from labwright.ledger import Ledger
 
+_ROUNDING_USD = 1e-9  # ten times ten cents are a dollar
+
 
 class BudgetKeeper:
     """Keeps one study inside its budget. Reservations are named by the caller, so asking twice reserves once."""
@@ -86,7 +88,7 @@ def _must_fit(view: StudyView, purpose: str, wall_clock_s: float, runs: int, gpu
     ceilings = [
         ("wall_clock", wall_clock_s, budget.left_wall_clock_s, "s", ".0f"),
         ("runs", float(runs), float(budget.left_runs), "", ".0f"),
-        ("usd", usd, spec.usd - budget.used_usd, " dollars", ".2f"),
+        ("usd", usd, budget.left_usd + _ROUNDING_USD, " dollars", ".2f"),
     ]
     if spec.gpu_hours is not None:
         ceilings.append(("gpu_hours", gpu_hours, spec.gpu_hours - budget.used_gpu_hours, "h", ".2f"))

@@ -133,7 +133,7 @@ def _amount(spent: float, measure: Measure) -> str:
 
 def _unpriced(usage: TokenUsage) -> str:
     """What stands in no dollar, so that nobody takes the dollars for all there is."""
-    calls = usage.unpriced_calls + usage.reserved_unpriced_calls
+    calls = usage.unpriced_calls + usage.reserved_unpriced_calls + usage.studies_unpriced_calls
     if not calls:
         return ""
     return f" (not in it: {calls} call{'' if calls == 1 else 's'} of no known price, {usage.unpriced_tokens:,} tokens)"

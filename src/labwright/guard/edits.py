@@ -66,11 +66,12 @@ def _faults(schema: Mapping[str, JsonValue], args: Mapping[str, JsonValue]) -> I
     from referencing import Registry  # noqa: PLC0415
     from referencing.exceptions import Unresolvable  # noqa: PLC0415
 
-    kind = validator_for(schema, default=Draft202012Validator)
+    named = isinstance(schema.get("$schema", ""), str)
+    kind = validator_for(schema, default=Draft202012Validator) if named else Draft202012Validator
     try:
         kind.check_schema(schema)
         found = list(kind(schema, registry=Registry()).iter_errors(args))  # this registry fetches nothing
-    except (SchemaError, Unresolvable):
+    except (SchemaError, Unresolvable, RecursionError):  # the last of one that refers to itself and nothing else
         return
     yield from (_said(fault) for fault in sorted(found, key=lambda fault: [str(step) for step in fault.absolute_path]))
 

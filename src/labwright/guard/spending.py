@@ -143,13 +143,14 @@ def _left(account: SessionAccount) -> SpendingLeft:
     wall_clock_s = None if budget.wall_clock_s is None else budget.wall_clock_s - account.wall_clock_s
     kept_s = FINAL_SHARE * (budget.wall_clock_s or 0.0)
     spent_usd = usage.usd + usage.reserved_usd + usage.studies_usd
+    used_tokens = usage.tokens + usage.reserved_tokens + usage.studies_tokens
     return SpendingLeft(
         usd=None if budget.usd is None else budget.usd - spent_usd,
-        tokens=None if budget.tokens is None else budget.tokens - usage.tokens - usage.reserved_tokens,
+        tokens=None if budget.tokens is None else budget.tokens - used_tokens,
         steps=None if budget.steps is None else budget.steps - usage.steps - usage.reserved_steps,
         wall_clock_s=wall_clock_s,
         working_s=None if wall_clock_s is None else wall_clock_s - kept_s,
-        unpriced_calls=usage.unpriced_calls + usage.reserved_unpriced_calls,
+        unpriced_calls=usage.unpriced_calls + usage.reserved_unpriced_calls + usage.studies_unpriced_calls,
     )
 
 

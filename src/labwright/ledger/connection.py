@@ -58,9 +58,11 @@ def described(url: str) -> str:
     if parsed.drivername not in postgresql.NAMES:
         return f"SQLite in {parsed.database or 'memory'}"
     engine, where = _engine(parsed)
-    with storage_errors(where), engine.connect() as connection:
-        version = connection.dialect.server_version_info or ()
-    engine.dispose()
+    try:
+        with storage_errors(where), engine.connect() as connection:
+            version = connection.dialect.server_version_info or ()
+    finally:
+        engine.dispose()
     return f"PostgreSQL {'.'.join(map(str, version))} at {where}"
 
 

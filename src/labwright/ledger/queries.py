@@ -14,10 +14,12 @@ from labwright.contracts import events
 from labwright.contracts.errors import StorageError, UsageError
 from labwright.contracts.events import EVENT, Recorded
 from labwright.contracts.research import DatasetVersion, Finding, Run, RunState, StudyState
+from labwright.contracts.sessions import JUDGE_SESSION
 from labwright.contracts.specs import StudySpec
 from labwright.contracts.views import BudgetView, PhaseMark, StudyView
 from labwright.ledger import tables
 from labwright.ledger.clock import Span, covered_s, total_s
+from labwright.ledger.llm_usage import usage_of
 
 E = TypeVar("E", bound=events.Event)
 _LISTED_IDS = 20
@@ -121,6 +123,7 @@ def budget(connection: Connection, study_id: str, spec: StudySpec, used_wall_clo
     rows = connection.execute(sums.where(held.c.study_id == study_id).group_by(held.c.state))
     by_state = {row.state: row for row in rows}
     reserved, spent = by_state.get("reserved"), by_state.get("reconciled")
+    judge = usage_of(connection, f"{JUDGE_SESSION}{study_id}")
     return BudgetView(
         wall_clock_s=spec.budget.wall_clock,
         used_wall_clock_s=used_wall_clock_s,
@@ -129,7 +132,10 @@ def budget(connection: Connection, study_id: str, spec: StudySpec, used_wall_clo
         used_runs=int(spent.runs) if spent else 0,
         reserved_runs=int(reserved.runs) if reserved else 0,
         used_gpu_hours=float(spent.gpu_hours) if spent else 0.0,
-        used_usd=float(spent.usd) if spent else 0.0,
+        usd=spec.budget.usd,
+        used_usd=(float(spent.usd) if spent else 0.0) + judge.usd,
+        reserved_usd=judge.reserved_usd,
+        judge=judge,
     )
 
 

@@ -5,21 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, case, func, select
+from sqlalchemy import Connection, Row, bindparam, case, func, select
 
 from labwright.contracts import sessions as events
 from labwright.contracts.errors import UsageError
 from labwright.contracts.sessions import (
-    MAIN_AGENT,
     Approval,
     LlmCall,
     SessionAccount,
     SessionSummary,
     SessionView,
-    TokenUsage,
     ToolCall,
 )
 from labwright.ledger import tables
+from labwright.ledger.llm_usage import usage_with_studies
 from labwright.ledger.queries import parse
 from labwright.ledger.session_projection import BUDGET
 
@@ -28,33 +27,7 @@ _LISTED_IDS = 20
 # These run around every model call, and building a statement costs more than running it: they are built once.
 _SESSION = select(tables.agent_sessions).where(tables.agent_sessions.c.id == bindparam("session"))
 _calls = tables.llm_calls
-_tokens = _calls.c.input_tokens + _calls.c.output_tokens
 _LLM_CALL = select(_calls).where(_calls.c.session_id == bindparam("session"), _calls.c.call_id == bindparam("call"))
-_USAGE = (
-    select(
-        _calls.c.state,
-        func.count().label("calls"),
-        func.sum(_calls.c.input_tokens).label("input_tokens"),
-        func.sum(_calls.c.cache_read_tokens).label("cache_read_tokens"),
-        func.sum(_calls.c.output_tokens).label("output_tokens"),
-        func.coalesce(func.sum(_calls.c.usd), 0.0).label("usd"),
-        func.sum(case((_calls.c.usd.is_(None), 1), else_=0)).label("unpriced"),
-        func.sum(case((_calls.c.usd.is_(None), _tokens), else_=0)).label("unpriced_tokens"),
-        func.sum(case((_calls.c.agent == MAIN_AGENT, 1), else_=0)).label("steps"),
-    )
-    .where(_calls.c.session_id == bindparam("session"))
-    .group_by(_calls.c.state)
-)
-_linked, _spent = tables.session_studies, tables.reservations
-_STUDIES_USD = (
-    select(func.sum(_spent.c.usd))
-    .select_from(
-        _spent.join(
-            _linked, and_(_linked.c.study_id == _spent.c.study_id, _linked.c.session_id == bindparam("session"))
-        )
-    )
-    .where(_spent.c.state == "reconciled")
-)
 
 
 def session_row(connection: Connection, session_id: str) -> Row[Any]:
@@ -78,36 +51,10 @@ def _wall_clock_s(session: Row[Any], now: float | None) -> float:
     return worked_s + max(0.0, float(until) - float(session.attached_at))
 
 
-def _usage(connection: Connection, session_id: str) -> TokenUsage:
-    rows = connection.execute(_USAGE, {"session": session_id})
-    by_state = {row.state: row for row in rows}
-    spent, held = by_state.get("reconciled"), by_state.get("reserved")
-    return TokenUsage(
-        input_tokens=int(spent.input_tokens) if spent else 0,
-        cache_read_tokens=int(spent.cache_read_tokens) if spent else 0,
-        output_tokens=int(spent.output_tokens) if spent else 0,
-        usd=float(spent.usd) if spent else 0.0,
-        unpriced_calls=int(spent.unpriced) if spent else 0,
-        calls=int(spent.calls) if spent else 0,
-        steps=int(spent.steps) if spent else 0,
-        reserved_tokens=int(held.input_tokens + held.output_tokens) if held else 0,
-        reserved_usd=float(held.usd) if held else 0.0,
-        reserved_steps=int(held.steps) if held else 0,
-        reserved_unpriced_calls=int(held.unpriced) if held else 0,
-        unpriced_tokens=sum(int(row.unpriced_tokens) for row in (spent, held) if row),
-        studies_usd=_studies_usd(connection, session_id),
-    )
-
-
-def _studies_usd(connection: Connection, session_id: str) -> float:
-    total = connection.scalar(_STUDIES_USD, {"session": session_id})
-    return float(total or 0.0)
-
-
 def account(connection: Connection, session_id: str, now: float | None) -> SessionAccount:
     """What a session may spend and what it spent, without reading its history. Raises UsageError."""
     session = session_row(connection, session_id)
-    usage = _usage(connection, session_id)
+    usage = usage_with_studies(connection, session_id)
     return SessionAccount(session_id, BUDGET.validate_json(session.budget), usage, _wall_clock_s(session, now))
 
 
@@ -132,7 +79,7 @@ def session_view(connection: Connection, session_id: str, now: float | None) -> 
         last_at=session.last_at,
         ended_at=session.ended_at,
         wall_clock_s=_wall_clock_s(session, now),
-        usage=_usage(connection, session_id),
+        usage=usage_with_studies(connection, session_id),
         approvals=approvals(connection, session_id=session_id),
         studies=tuple(connection.scalars(studies)),
         said=tuple(event.text for event in parse(events.UserSaid, list(connection.scalars(words)))),

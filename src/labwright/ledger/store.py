@@ -14,11 +14,13 @@ from labwright.contracts.events import Event, Recorded
 from labwright.contracts.literature import LibraryEntry, PaperIds, Query
 from labwright.contracts.research import DatasetVersion, GateReport
 from labwright.contracts.sessions import (
+    JUDGE_SESSION,
     Approval,
     LlmCall,
     SessionAccount,
     SessionSummary,
     SessionView,
+    TokenUsage,
     ToolCall,
 )
 from labwright.contracts.views import Curve, StudyStatus, StudySummary, StudyView
@@ -28,6 +30,7 @@ from labwright.ledger import (
     library_projection,
     library_queries,
     library_tables,
+    llm_usage,
     messages,
     queries,
     session_queries,
@@ -204,6 +207,11 @@ class Ledger:
         """A session's ceilings and what it took, without its history. Raises UsageError for an unknown id."""
         with self._reading() as connection:
             return session_queries.account(connection, session_id, now)
+
+    def judge_usage(self, owner: str) -> TokenUsage:
+        """What the judge took for a study, or for an evaluation outside any study; zero where nobody was asked."""
+        with self._reading() as connection:
+            return llm_usage.usage_of(connection, f"{JUDGE_SESSION}{owner}")
 
     def sessions(self) -> tuple[SessionSummary, ...]:
         """All sessions, oldest first."""

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from uuid import uuid4
 
 from labwright.compute.sandbox import Mounts, Sandbox
 from labwright.contracts.errors import BoundaryError, LabwrightError, ModelError, RefereeError, UsageError
@@ -45,9 +46,10 @@ from labwright.data.ancestry import shared
 from labwright.data.lineage import declared
 from labwright.ledger import Ledger
 from labwright.referee import contamination, scoring
+from labwright.referee.account import JudgeAccount
 from labwright.referee.generation import GenerationWorker
 from labwright.referee.identity import Staged, attest, stage
-from labwright.referee.judging import JudgeProcess, RememberingJudge
+from labwright.referee.judging import JudgeProcess, PaidJudge, RememberingJudge
 from labwright.referee.protocol import (
     CheckSource,
     Compare,
@@ -178,6 +180,7 @@ class Bench:
 
         Raises:
             BoundaryError: the model is refused (the rejection is recorded), or the test is not open for it.
+            BudgetError: what the judge may cost is reached; its words so far are kept, and nothing is scored.
         """
         known = self._known(request)
         if known is not None:
@@ -189,9 +192,9 @@ class Bench:
         subject = f"{request.subject} {request.style}"
         self._meter(request.study_id, request.benchmark_id, request.split, "evaluation", subject)
         started_at = time.time()
-        with tempfile.TemporaryDirectory(dir=self._stage) as folder:
+        with tempfile.TemporaryDirectory(dir=self._stage) as folder, self._account(request) as account:
             staged = self._staged(request, Path(folder))
-            results = self._answers_or_rejection(request, sealed, staged, on_progress)
+            results = self._answers_or_rejection(request, sealed, staged, self._means(sealed, account), on_progress)
         evaluation = self._evaluation(request, sealed, staged, results, time.time() - started_at)
         self._record(request.study_id, EvaluationRecorded(evaluation))
         return evaluation
@@ -213,14 +216,17 @@ class Bench:
     def rescore(self, request: Rescore, _: OnProgress) -> Rescored:
         """Score outputs again with the keys of the vault."""
         sealed = self._vault.open(request.benchmark_id)
-        return scoring.rescore(sealed.spec, sealed.items(request.split), request.outputs, self._means(sealed))
+        with self._account_of_its_own("rescore") as account:
+            means = self._means(sealed, account)
+            return scoring.rescore(sealed.spec, sealed.items(request.split), request.outputs, means)
 
     def score_rows(self, request: ScoreRows, on_progress: OnProgress) -> list[float]:
         """How well the base does on training rows, by the benchmark's scorer and decoding."""
         sealed = self._vault.open(request.benchmark_id)
         worker = self._worker_for(request.base)
         worker.load(Path(request.base), Path(request.base), None)
-        return scoring.score_rows(worker, sealed.spec, request.rows, on_progress, self._means(sealed))
+        with self._account_of_its_own("rows") as account:
+            return scoring.score_rows(worker, sealed.spec, request.rows, on_progress, self._means(sealed, account))
 
     # -- models and files ----------------------------------------------------------------------------------------------
 
@@ -284,12 +290,12 @@ class Bench:
             self._record(study_id, VerdictGiven(verdict))
 
     def _answers_or_rejection(
-        self, request: Evaluate, sealed: Sealed, staged: Staged, on_progress: OnProgress
+        self, request: Evaluate, sealed: Sealed, staged: Staged, means: Means, on_progress: OnProgress
     ) -> tuple[ItemResult, ...]:
         """The answers; a run's model that cannot give any, or kills its worker twice, is rejected."""
         for attempt in (1, 2):
             try:
-                return self._answers(request, sealed, staged, on_progress)
+                return self._answers(request, sealed, staged, means, on_progress)
             except (ModelError, RefereeError) as error:
                 died = isinstance(error, RefereeError)
                 if request.run is None or request.study_id is None:
@@ -302,23 +308,38 @@ class Bench:
         raise AssertionError("unreachable")
 
     def _answers(
-        self, request: Evaluate, sealed: Sealed, staged: Staged, on_progress: OnProgress
+        self, request: Evaluate, sealed: Sealed, staged: Staged, means: Means, on_progress: OnProgress
     ) -> tuple[ItemResult, ...]:
         worker = self._worker_for(request.base)
         worker.load(Path(request.base), staged.weights_dir, staged.adapter_dir)
         items = sealed.items(request.split)[: request.limit]
         shots = sealed.shots if request.style == "few_shot" else ()
         seed = scoring.decoding_seed(sealed.benchmark_id, request.split) if sealed.spec.generation.temperature else 0
-        return scoring.answer(
-            worker, sealed.spec, items, shots, request.deadline, on_progress, means=self._means(sealed), seed=seed
-        )
+        return scoring.answer(worker, sealed.spec, items, shots, request.deadline, on_progress, means=means, seed=seed)
 
-    def _means(self, sealed: Sealed) -> Means:
+    def _means(self, sealed: Sealed, account: JudgeAccount) -> Means:
         """What scoring needs beside keys. What a judge said of this benchmark's outputs is kept with its secrets."""
         judge = None
         if self._opening.judge:
-            judge = RememberingJudge(self._judge, self._home / "vault" / "judgements" / sealed.benchmark_id)
+            paid = PaidJudge(self._judge, account)
+            judge = RememberingJudge(paid, self._home / "vault" / "judgements" / sealed.benchmark_id)
         return Means(self._sandbox, self._opening.sandbox == "off", judge)
+
+    def _account(self, request: Evaluate) -> JudgeAccount:
+        """What the judge takes counts on the study's dollars; outside any study, on those that were named."""
+        if request.study_id is not None:
+            usd = self._view(request.study_id).spec.budget.usd
+            cure = "raise budget.usd in study.yaml and start a new study: what was judged is kept, and not paid twice"
+            return self._opened_for(request.study_id, usd, cure)
+        cure = "give it again with a higher --judge-usd: what was judged is kept, and not paid twice"
+        return self._opened_for(request.evaluation_id, request.judge_usd, cure)
+
+    def _account_of_its_own(self, purpose: str) -> JudgeAccount:
+        return self._opened_for(f"{purpose}-{time.strftime('%Y%m%d-%H%M%S')}-{uuid4().hex[:6]}", None, "")
+
+    def _opened_for(self, owner: str, usd: float | None, cure: str) -> JudgeAccount:
+        model = self._opening.judge_model
+        return JudgeAccount(self._ledger, owner, model=model, workspace=str(self._home), usd=usd, cure=cure)
 
     def _must_be_the_same_judge(self, request: Evaluate, sealed: Sealed) -> None:
         """Scores of two judges are not comparable, so a study keeps the one that it began with."""

@@ -89,7 +89,7 @@ def bench_items(items: Iterable[Item]) -> list[BenchItem]:
         answers = item.accepted[:_MOST_ANSWERS] if is_brief else item.accepted[:1]
         found += [BenchItem(item.id, item.prompt, answer) for answer in answers]
         if item.blank:
-            found.append(BenchItem(item.id, item.prompt.replace(item.blank, item.answer)))
+            found.append(BenchItem(item.id, item.filled))
     return found
 
 

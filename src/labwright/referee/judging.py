@@ -2,7 +2,8 @@
 
 The referee builds what the judge reads and asks for a judgement through a Protocol; it imports no provider. The judge
 lives in a process of its own, as models under test do, since what it is asked holds sealed items: the engine never sees
-it. A judge that fails is an error and never a score. Its words are kept: what was judged is not judged again.
+it. A judge that fails is an error and never a score. Its words are kept: what was judged is not judged again. Each
+judgement is reserved at its worst case before it is asked for, and booked with what it took.
 
 Judging by a strong model with a reference and a rubric: Zheng et al., 2023, arXiv 2306.05685.
 """
@@ -23,13 +24,14 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
+from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from labwright.contracts import errors
-from labwright.contracts.data import Judgement
-from labwright.contracts.errors import LabwrightError, ProviderError
+from labwright.contracts.data import Judgement, Keeper
+from labwright.contracts.errors import LabwrightError, ModelError, ProviderError
 from labwright.contracts.generation import OutputJudge
 from labwright.contracts.research import ItemResult
 from labwright.contracts.specs import ScorerSpec
@@ -121,48 +123,91 @@ class RememberingJudge:
 # -- the judge's process -----------------------------------------------------------------------------------------------
 
 
-class _Reply(BaseModel):
-    """One line of the judge's process."""
+class Reply(BaseModel):
+    """One line of the judge's process. Of a call that may have cost something unknown, the tokens are None."""
 
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
 
     id: int
     ok: bool
-    score: float = Field(default=0.0, ge=0, le=1)
+    score: float | None = Field(default=None, ge=0, le=1)
     reason: str = ""
-    usd: float | None = None
-    tokens: int = 0
+    usd: float | None = Field(default=None, ge=0)
+    input_tokens: int | None = Field(default=None, ge=0)
+    output_tokens: int | None = Field(default=None, ge=0)
     error: str = ""
     type: str = "ProviderError"
     cure: str | None = None
 
+    @property
+    def cost_nothing(self) -> bool:
+        """Whether no provider was reached, or it refused."""
+        return not self.ok and self.input_tokens == 0 and self.output_tokens == 0
+
+
+class PaidJudge:
+    """The judge's process as an `OutputJudge`: each judgement is reserved before it is asked for, and booked after."""
+
+    def __init__(self, process: JudgeProcess, keeper: Keeper) -> None:
+        self._process, self._keeper = process, keeper
+
+    @property
+    def name(self) -> str:
+        """The model's id."""
+        return self._process.name
+
+    def judge(self, instructions: str, case: str) -> Judgement:
+        """Ask, and wait. Raises the error that the process names, ProviderError where it is gone, and BudgetError."""
+        most = self._process.ask("most", instructions, case)
+        if not most.ok:
+            raise _raised(most, self.name)
+        if most.input_tokens is None or most.output_tokens is None:
+            raise ProviderError("the judge does not say what a judgement takes at most", where=self.name)
+        call_id = uuid4().hex
+        self._keeper.reserve(call_id, self.name, most.input_tokens, most.output_tokens, most.usd, agent="judge")
+        try:
+            reply = self._process.ask("judge", instructions, case)
+        except BaseException:  # nobody knows what it took, so the most counts
+            self._keeper.reconcile(call_id, input_tokens=None, output_tokens=None, usd=most.usd)
+            raise
+        if reply.cost_nothing:
+            self._keeper.release(call_id, reply.type)
+        else:
+            given, taken = reply.input_tokens, reply.output_tokens
+            usd = most.usd if given is None or taken is None else reply.usd
+            self._keeper.reconcile(call_id, input_tokens=given, output_tokens=taken, usd=usd)
+        if not reply.ok:
+            raise _raised(reply, self.name)
+        if reply.score is None:
+            raise ProviderError("the judge gave no score", where=self.name)
+        return Judgement(reply.score, reply.reason, reply.usd, (reply.input_tokens or 0) + (reply.output_tokens or 0))
+
 
 class JudgeProcess:
-    """An `OutputJudge` in another process: one JSON object a line, answers in any order.
+    """The judge in another process: one JSON object a line, answers in any order.
 
-    The process is given `{"id", "instructions", "case"}` and answers `{"id", "ok", "score", "reason", "usd", "tokens"}`
-    or, with `ok` false `{"id", "ok", "error", "type"}`.
+    It is given `{"id", "op", "instructions", "case"}`. To `most` it answers what a judgement takes at most, `{"id",
+    "ok", "input_tokens", "output_tokens", "usd"}`, where `usd` null is an unknown price; to `judge` what it took and
+    `"score", "reason"` or, with `ok` false, `"error", "type", "cure"`.
     """
 
     def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
         self._name, self._command, self._environment = name, tuple(command), dict(environment)
         self._process: subprocess.Popen[str] | None = None
         self._stderr: IO[bytes] | None = None
-        self._waiting: dict[int, queue.Queue[_Reply | None]] = {}
+        self._waiting: dict[int, queue.Queue[Reply | None]] = {}
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
-        self.usd = 0.0  # what it said that its judgements cost
-        self.judgements = 0
 
     @property
     def name(self) -> str:
         """The model's id."""
         return self._name
 
-    def judge(self, instructions: str, case: str) -> Judgement:
-        """Ask, and wait. Raises the error that the judge's process names, ProviderError where it is gone."""
-        number, answer = next(self._numbers), queue.Queue[_Reply | None]()
-        line = json.dumps({"id": number, "instructions": instructions, "case": case}) + "\n"
+    def ask(self, op: Literal["most", "judge"], instructions: str, case: str) -> Reply:
+        """Ask, and wait. Raises ProviderError where there is no answer; an answer may be that it did not work."""
+        number, answer = next(self._numbers), queue.Queue[Reply | None]()
+        line = json.dumps({"id": number, "op": op, "instructions": instructions, "case": case}) + "\n"
         with self._lock:
             process = self._started()
             self._waiting[number] = answer
@@ -180,12 +225,7 @@ class JudgeProcess:
             self._waiting.pop(number, None)
         if reply is None:
             raise self._dead()
-        if not reply.ok:
-            raise _raised(reply, self._name)
-        with self._lock:
-            self.judgements += 1
-            self.usd += reply.usd or 0.0
-        return Judgement(reply.score, reply.reason, reply.usd, reply.tokens)
+        return reply
 
     def close(self) -> None:
         """End the process. May be called twice."""
@@ -223,7 +263,7 @@ class JudgeProcess:
         with contextlib.suppress(ValueError):  # the pipe was closed under the reader
             for line in pipe:
                 try:
-                    reply = _Reply.model_validate_json(line)
+                    reply = Reply.model_validate_json(line)
                 except ValidationError:
                     break  # a score that is none, or no answer at all: nobody may guess what was meant
                 waiting = self._waiting.get(reply.id)
@@ -244,7 +284,10 @@ class JudgeProcess:
         )
 
 
-def _raised(reply: _Reply, name: str) -> LabwrightError:
+def _raised(reply: Reply, name: str) -> LabwrightError:
     kind = getattr(errors, reply.type, ProviderError)
     fits = isinstance(kind, type) and issubclass(kind, LabwrightError)
-    return (kind if fits else ProviderError)(f"the judge gave no judgement: {reply.error}", where=name, cure=reply.cure)
+    if not fits or issubclass(kind, ModelError):  # a ModelError is the fault of the model under test, and rejects it
+        kind = ProviderError
+    told: LabwrightError = kind(f"the judge gave no judgement: {reply.error}", where=name, cure=reply.cure)
+    return told

@@ -66,6 +66,12 @@ class Item:
         """Every answer that is right, the shown one first."""
         return tuple(dict.fromkeys((self.answer, *self.answers)))
 
+    @property
+    def filled(self) -> str:
+        """The prompt with the text of the right choice in the place of its blank."""
+        place = choice_index(self.answer, self.choices)
+        return self.prompt.replace(self.blank, self.answer if place is None else self.choices[place])
+
 
 @dataclass(frozen=True, slots=True)
 class Pack:
@@ -302,6 +308,9 @@ def _item(line: str, number: int, path: Path, spec: BenchmarkSpec) -> Item:
     answer = read.answer or next(iter(others), "")
     if spec.scorer.kind == "choice":
         _check_choices(read, answer, where)
+        if read.blank and spec.scorer.length_normalised:
+            what = "length_normalised divides by a choice's characters, and of a blank what follows it is scored"
+            raise DataError(what, where=f"{where} (blank)", cure="set scorer.length_normalised to false")
     return Item(
         read.id or f"{path.stem}-{number}",
         read.prompt,

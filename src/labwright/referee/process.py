@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def _bench(opening: Opening, ledger: Ledger) -> Bench:
-    return Bench(opening, ledger, Sandbox(opening.sandbox))
+    return Bench(opening, ledger, Sandbox(opening.sandbox, opening.cgroups))
 
 
 def _serve(bench: Bench, line: str, answers: IO[str]) -> None:

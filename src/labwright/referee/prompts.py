@@ -47,6 +47,6 @@ def decoding_of(generation: GenerationSpec, seed: int = 0) -> Decoding:
 
 def _shot(shot: Item, generation: GenerationSpec) -> str:
     if shot.blank:
-        return shot.prompt.replace(shot.blank, shot.answer)
+        return shot.filled
     head, _, rest = generation.shot_template.partition("{answer}")
     return head.replace("{prompt}", shot.prompt) + shot.answer + rest

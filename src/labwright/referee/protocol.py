@@ -36,6 +36,7 @@ class Opening:
     worker: str
     environment: Mapping[str, str]
     ledger_environment: Mapping[str, str] = field(default_factory=dict, repr=False, kw_only=True)  # not for workers
+    cgroups: Literal["auto", "off"] = field(default="auto", kw_only=True)  # of what it starts
     judge_model: str = ""  # whose word counts where a benchmark is scored by a rubric
     judge: tuple[str, ...] = ()  # the command of its process, which may use the network; none: nobody judges
     judge_environment: Mapping[str, str] = field(default_factory=dict, repr=False)  # with the judge's keys
@@ -89,6 +90,7 @@ class Evaluate:
     chain_recorded: bool = False
     limit: int | None = None
     deadline: float | None = None
+    judge_usd: float | None = None  # ceiling on what a judge may cost; a study has its budget's instead
     op: Literal["evaluate"] = "evaluate"
 
 

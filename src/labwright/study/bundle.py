@@ -24,6 +24,7 @@ from pathlib import Path
 
 from labwright.contracts.errors import BoundaryError, DataError, UsageError
 from labwright.contracts.events import EVENT, Recorded
+from labwright.contracts.sessions import JUDGE_SESSION
 from labwright.contracts.views import StudyView
 from labwright.ledger import Ledger
 from labwright.models.directory import content_id
@@ -109,8 +110,9 @@ def _fill(
                 shutil.copyfile(source, target / name)
     if with_model:
         _copy_model(view, folder / "model")
+    judged = ledger.session_events(f"{JUDGE_SESSION}{study_id}")  # what its judge took is part of its history
     with (folder / "events.jsonl").open("w") as file:
-        for recorded in ledger.events(study_id):
+        for recorded in sorted((*ledger.events(study_id), *judged), key=lambda recorded: recorded.seq):
             event = EVENT.dump_python(recorded.event, mode="json")
             file.write(json.dumps({"seq": recorded.seq, "at": recorded.at, "event": event}, ensure_ascii=False) + "\n")
     index = {

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+
+from pydantic import JsonValue
 
 from labwright.contracts.errors import SpecError
 from labwright.contracts.events import DatasetRegistered
 from labwright.contracts.research import DatasetVersion
 from labwright.contracts.views import StudyView
 from labwright.data.audit import audit
+from labwright.data.lineage import declared
 from labwright.data.versions import register
 from labwright.ledger import Ledger
 
@@ -26,22 +30,31 @@ def register_missing(ledger: Ledger, view: StudyView, home: Path) -> None:
             continue
         path = Path(view.source) / spec.path
         version = register(path, spec.name, spec.format, home, spec.sources)
-        version = _with_its_past(version, ledger.dataset(version.id))
+        version = _with_its_past(version, [each for each in ledger.datasets() if each.id == version.id])
         ledger.record(view.id, DatasetRegistered(version, tuple(audit(version))))
 
 
-def _with_its_past(version: DatasetVersion, known: DatasetVersion | None) -> DatasetVersion:
-    """With the steps by which the lab itself made these rows before, so that the gate knows what they were made of."""
-    if known is None or known.id != version.id:
+def _with_its_past(version: DatasetVersion, same: Sequence[DatasetVersion]) -> DatasetVersion:
+    """With the steps by which the lab itself made these rows before, so that the gate knows what they were made of.
+
+    `same` are the versions of the same rows, the newest last. Where they came by several ways, the longest way is told;
+    what the others were made of, and a person's word, stand beside it: a copy of a file has no less of a past.
+    """
+    made = [one for one in same if any(step.parents or "source" in step.params for step in one.lineage)]
+    if not made:
         return version
-    before = tuple(step for step in known.lineage if step not in version.lineage)
-    if not any(step.parents or "source" in step.params for step in before):
-        return version
-    kept = [*before]
-    if "sources" in version.lineage[-1].params:  # a person's word counts beside what was recorded
-        last = kept[-1]
-        kept[-1] = replace(last, params={**last.params, "sources": version.lineage[-1].params["sources"]})
-    return replace(version, lineage=tuple(kept))
+    told = max(reversed(made), key=lambda one: len(one.lineage))
+    said = {source for one in (*made, version) for source in declared(one)} - {*declared(told)}
+    said = {source for source in said if not Path(source.name).is_absolute()}  # a copy's own place is no dataset
+    if not said:
+        return replace(version, lineage=told.lineage)
+    *steps, last = told.lineage
+    before = last.params.get("sources")
+    sources: list[JsonValue] = [
+        *(before if isinstance(before, list) else []),
+        *(each.model_dump(mode="json") for each in sorted(said, key=str)),
+    ]
+    return replace(version, lineage=(*steps, replace(last, params={**last.params, "sources": sources})))
 
 
 def gated_version(view: StudyView, name: str) -> DatasetVersion:

@@ -22,6 +22,7 @@ from labwright.compute.sandbox import Sandbox
 from labwright.contracts.errors import LabwrightError, UsageError
 from labwright.contracts.events import EvaluationRecorded, Recorded, VerdictGiven
 from labwright.contracts.research import BASE, Comparison, Evaluation, Interval, ItemResult, Outcome, Verdict
+from labwright.contracts.sessions import SessionEvent
 from labwright.contracts.specs import BenchmarkSpec, Split
 from labwright.contracts.views import StudyView
 from labwright.ledger import Ledger
@@ -125,7 +126,9 @@ def _files(folder: Path, said: Mapping[str, str]) -> Iterator[Finding]:
 def _replayed(history: Sequence[Recorded], study_id: str) -> StudyView:
     """The study as its own events tell it."""
     with tempfile.TemporaryDirectory() as scratch, Ledger.open(f"sqlite:///{scratch}/lab.db") as ledger:
-        ledger.record_many(study_id, [(recorded.at, recorded.event) for recorded in history])
+        judge = [(r.at, r.event) for r in history if isinstance(r.event, SessionEvent)]
+        ledger.record_many(study_id, [(r.at, r.event) for r in history if not isinstance(r.event, SessionEvent)])
+        ledger.record_many(None, judge)  # what its judge took
         return ledger.study_view(study_id)
 
 

@@ -19,7 +19,7 @@ from labwright.contracts.effects import Cost
 from labwright.contracts.errors import LabwrightError, ModelError, UsageError
 from labwright.tools.answers import answer, clipped, rounded
 from labwright.tools.declare import declare
-from labwright.tools.desk import Desk, find_path, new_file, source_of_data
+from labwright.tools.desk import Desk, find_model, find_path, new_file, source_of_data
 from labwright.tools.family import Family
 
 _LONGEST_WAIT_S = 1800.0
@@ -109,7 +109,7 @@ class DataJobTools:
         asked = ScoringAsked(
             src=source_of_data(self._desk, src),
             out=str(new_file(self._desk, out)),
-            model=self._model(model),
+            model=find_model(self._desk, model),
             most_s=60 * most_minutes,
             by=by,
             samples=samples,
@@ -219,11 +219,6 @@ class DataJobTools:
             source_of_data(self._desk, str(path.parent / name))
         packs = tuple(str(find_path(self._desk, name)) for name in against)
         return SynthesisAsked(str(path), str(place), seen.sha256, model or None, packs)
-
-    def _model(self, name: str) -> str:
-        """A directory only where the agent may read it; anything else is a name."""
-        is_path = name.startswith(("/", "~", ".")) or (self._desk.workspace / name).is_dir()
-        return str(find_path(self._desk, name)) if is_path else name
 
 
 def _told(job: JobStanding, *, started: bool = False) -> str:

@@ -13,7 +13,7 @@ from pydantic_ai.toolsets import FunctionToolset
 from labwright.contracts.errors import UsageError
 from labwright.tools.answers import answer, clipped, page
 from labwright.tools.declare import declare
-from labwright.tools.desk import Desk, find_path, new_file, source_of_data
+from labwright.tools.desk import Desk, find_model, find_path, new_file, source_of_data
 from labwright.tools.family import Family
 
 _CELL = 240
@@ -114,9 +114,8 @@ class DataTools:
         if max_length is not None and not model:
             raise UsageError("tokens are a model's own", where="max_length", cure="name the model too")
         packs = (find_path(self._desk, benchmark),) if benchmark else ()
-        report = await asyncio.to_thread(
-            self._desk.data.audit, self._source(src), purpose, packs, model or None, max_length
-        )
+        read_by = find_model(self._desk, model) if model else None
+        report = await asyncio.to_thread(self._desk.data.audit, self._source(src), purpose, packs, read_by, max_length)
         lines = (
             {"kind": i.kind.value, "severity": i.severity, "what": clipped(i.what, 400), "rows": i.rows,
              "exact": None if i.exact else False, "fix": clipped(i.fix, 200),

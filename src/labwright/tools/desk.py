@@ -148,6 +148,16 @@ def source_of_data(desk: Desk, src: str) -> str:
     return str(source)
 
 
+def find_model(desk: Desk, name: str) -> str:
+    """A model as the lab takes it: a directory only where the agent may read it; anything else is a name.
+
+    Raises:
+        UsageError: it lies elsewhere, or there is nothing.
+    """
+    is_path = name.startswith(("/", "~", ".")) or (desk.workspace / name).is_dir()
+    return str(find_path(desk, name)) if is_path else name
+
+
 def new_file(desk: Desk, out: str, *, begun: bool = False) -> Path:
     """A file inside the workspace that is not there yet, or where `begun`, one that may be gone on with.
 

@@ -352,7 +352,7 @@ class StudyTools:
         left_s = max(view.budget.left_wall_clock_s, 0.0)
         gpu_hours = view.spec.budget.gpu_hours
         left_gpu = max(gpu_hours - view.budget.used_gpu_hours, 0.0) if gpu_hours is not None else 0.0
-        return Cost(max(view.spec.budget.usd - view.budget.used_usd, 0.0), left_gpu, left_s)
+        return Cost(max(view.budget.left_usd, 0.0), left_gpu, left_s)
 
     def preview_of_running(self, args: Mapping[str, Any]) -> str:
         """The study's plan: data, recipe, trials that wait, ceilings."""

@@ -88,6 +88,29 @@ def test_commands_work_without_control_codes_and_a_missing_model_is_said(pipe: P
     assert missing.returncode == 2 and "LABWRIGHT_MODEL" in missing.stderr
 
 
+def test_an_autopilot_that_gives_up_has_failed(pipe: Pipe) -> None:
+    goal = "Teach smollm2-135m-instruct to sort numbers; benchmark no/pack; data no.jsonl; 15m"
+    done = pipe("", words=("run", goal, "-m", "autopilot"))
+    assert done.returncode == 1 and "study_create did not go through" in done.stdout + done.stderr
+
+
+def test_wrong_arguments_of_commands_change_nothing_and_a_turn_taken_back_is_not_said_again(
+    pipe: Pipe, tmp_path: Path
+) -> None:
+    wrong = ("/budget steps 2.7", "/budget usd", "/approve auto please", "/new train a model", "/undo 2", "/quit now")
+    lines = ("first", "/undo", "do it", *wrong, "/approve A1 yes unless it writes", "/budget USD 3")
+    ask = call("run_command", {"command": "echo hello"})
+    told = pipe("\n".join(lines), text("one"), ask, LABWRIGHT_SANDBOX="off").stdout
+    assert told.startswith("one\ntook back: first (2 messages)\n")
+    assert "'2.7' is no ceiling" in told and "the ceiling's number is missing" in told and "ceilings: $3.00" in told
+    assert all(f"{name} takes nothing after it" in told for name in ("/approve auto", "/new", "/undo", "/quit", "yes"))
+    with Ledger.open(f"sqlite:///{tmp_path / 'home' / 'lab.db'}") as ledger:
+        (session,) = ledger.sessions()
+        view = ledger.session_view(session.id)
+    assert view.said == ("first", "do it") and view.approve == "ask" and view.budget.steps is None
+    assert [a.state for a in view.approvals] == ["open"]
+
+
 def test_bare_labwright_without_a_terminal_is_its_help(pipe: Pipe) -> None:
     done = pipe("hi\n", words=())
     assert done.returncode == 0 and "Usage:" in done.stdout and "chat" in done.stdout

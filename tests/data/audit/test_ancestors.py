@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tests.servers.hub_server import HubDataset, HubServer
 
+from labwright.contracts.specs import SourceSpec
 from labwright.data import commands
 from labwright.data.ancestry import Ancestry, follow
 from labwright.data.audit.ancestors import MOST_CONFIGS, MOST_DATASETS, MOST_ROWS, Ancestors
@@ -19,6 +20,7 @@ from labwright.data.audit.leakage import Contamination
 from labwright.data.overlap import BenchItem, BenchmarkIndex
 from labwright.data.sources import HubAccess, open_source
 from labwright.data.transforms import Rules
+from labwright.data.versions import register
 from labwright.data.workbench import Workbench
 from labwright.ledger import Ledger
 
@@ -102,6 +104,16 @@ def test_of_a_long_source_a_sample_is_compared_and_said_to_be_one(serve: Serve, 
     rows = [{"prompt": f"row {n}", "completion": str(n)} for n in range(2 * MOST_ROWS)]
     found = followed(bench, serve(dataset("a/x", CLEAN, "a/long"), dataset("a/long", rows)))
     assert found.looked[0].rows <= MOST_ROWS and "places spread over" in str(found.looked[0])
+
+
+def test_what_a_person_said_of_a_training_set_is_followed_too(serve: Serve, bench: Workbench, tmp_path: Path) -> None:
+    file = tmp_path / "train.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in CLEAN))
+    said = (SourceSpec(name="hub:a/raw", splits=("train",)),)
+    version = register(file, "train", "prompt-completion", bench.home, said)
+    bench.keep(version)
+    found = followed(bench, serve(dataset("a/raw", DIRTY)), data=version.id)
+    assert [(way.chain, way.rows_hit) for way in found.tainted] == [((version.id, "hub:a/raw"), 1)]
 
 
 def test_sources_that_cannot_be_looked_into_are_named_with_the_reason(serve: Serve, bench: Workbench) -> None:

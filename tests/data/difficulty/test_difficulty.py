@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,8 @@ import pytest
 from tests.data.difficulty.pupil import Pupil
 from tests.data.transforms.rows_of import column, pairs, rows_in, version_of
 
-from labwright.contracts.errors import DataError, StorageError
-from labwright.contracts.generation import Decoding
+from labwright.contracts.errors import DataError, ModelError, StorageError
+from labwright.contracts.generation import Decoding, LikelihoodRequest
 from labwright.contracts.research import DatasetVersion
 from labwright.data.difficulty import Cuts, Method, ScoreCache, agrees, difficulty, score
 from labwright.data.origins import read_dropped
@@ -145,6 +146,24 @@ def test_rows_that_cannot_be_scored_are_kept_aside_with_their_reason(tmp_path: P
     texts = version_of(tmp_path, [{"text": "a long text without any question"}], "texts")
     with pytest.raises(DataError, match="a text has no answer for a pass-rate"):
         difficulty(texts, Pupil(), "pupil", PASS_RATE, ScoreCache.under(tmp_path))
+
+
+class Narrow(Pupil):
+    """Refuses a batch with a prompt that is too long for it, as a model with a short context does."""
+
+    def log_likelihoods(self, requests: Sequence[LikelihoodRequest], *, shared_prefix: str = "") -> list[float]:
+        if any(len(one.prompt) > 20 for one in requests):
+            raise ModelError("longer than the context")
+        return super().log_likelihoods(requests)
+
+
+def test_rows_that_the_model_refuses_are_left_out_also_where_they_come_first(tmp_path: Path) -> None:
+    rows = [(f"{'long' * 9} {n}", "yes") for n in range(3)] + [(f"short {n}", "yes") for n in range(3)]
+    scores = score(pairs(tmp_path, rows), Narrow(), "narrow", Method("loss"), ScoreCache.under(tmp_path))
+    assert np.isnan(scores.values).tolist() == [True] * 3 + [False] * 3
+    assert set(scores.why.values()) == {"longer than the context"}
+    with pytest.raises(ModelError, match="longer than the context"):
+        score(pairs(tmp_path, rows[:3]), Narrow(), "narrow", Method("loss"), ScoreCache.under(tmp_path))
 
 
 def test_cuts_can_be_given_and_must_be_in_order(tmp_path: Path) -> None:

@@ -22,8 +22,8 @@ from tests.data.synthesis.specs import (
 from labwright.contracts.errors import DataError, ProviderError, StorageError, UsageError
 from labwright.contracts.research import DatasetVersion
 from labwright.data.overlap import BenchItem
-from labwright.data.synthesis import Parts, SliceReport, Standing
-from labwright.data.synthesis.generators import staged
+from labwright.data.synthesis import Parts, SliceReport, Standing, read_spec
+from labwright.data.synthesis.generators import Files, staged
 from labwright.data.versions import register, verify
 
 # -- templates ---------------------------------------------------------------------------------------------------------
@@ -520,5 +520,19 @@ def test_a_file_that_became_a_link_is_not_copied_to_the_script(tmp_path: Path) -
     folder = tmp_path / "spec"
     folder.mkdir()
     (folder / "data.txt").symlink_to(tmp_path / "secret")
-    with pytest.raises(DataError, match="leads out of the spec's folder"), staged(folder, ["data.txt"]):
+    files = Files(folder, {"data.txt": "any"})
+    with pytest.raises(DataError, match="leads out of the spec's folder"), staged(files, ["data.txt"]):
         pass
+
+
+def test_a_script_that_was_changed_since_the_spec_was_read_is_not_run(tmp_path: Path) -> None:
+    (tmp_path / "make.py").write_text("print(1)")
+    path = tmp_path / "spec.yaml"
+    path.write_text("generator: {kind: program, script: make.py}\nslices: [{name: a, count: 1}]\n")
+    source = read_spec(path)
+    with staged(source.beside, source.files()) as place:
+        assert (place / "make.py").read_text() == "print(1)"
+    (tmp_path / "make.py").write_text("print(2)")
+    with pytest.raises(DataError, match="changed while rows were made"), staged(source.beside, source.files()):
+        pass
+    assert read_spec(path).digest() != source.digest()

@@ -80,19 +80,13 @@ def test_each_case_is_a_process_of_its_own() -> None:
 
 
 @confined
-def test_what_should_be_printed_is_nowhere_in_the_process_that_starts_a_program() -> None:
-    item = Item("i", "?", "", cases=(Case("", "zebra-7731"),))
-    spy = (
-        "import os, re\nmark, found = b'zeb' + b'ra-', b''\n"
-        "with open(f'/proc/{os.getppid()}/maps') as maps, open(f'/proc/{os.getppid()}/mem', 'rb', 0) as memory:\n"
-        "    for line in maps:\n"
-        "        start, end = (int(n, 16) for n in line.split()[0].split('-'))\n"
-        "        try:\n            memory.seek(start)\n            content = memory.read(end - start)\n"
-        "        except (OSError, ValueError, OverflowError, MemoryError):\n            continue\n"
-        "        found = next(iter(re.findall(mark + rb'[0-9]+', content)), found)\n"
-        "print(found.decode())\n"
-    )
-    assert ended(spy, item) != "passed"
+@pytest.mark.parametrize("what", ["open({}/mem', 'r+b')", "open({}/maps')", "open({}/fd/4', 'rb')"])
+def test_the_process_that_starts_a_program_and_has_no_limits_cannot_be_taken_over_by_it(what: str) -> None:
+    assert "PermissionError" in ended("import os\n" + what.format("f'/proc/{os.getppid()}"))
+
+
+def test_a_program_may_read_its_own_standard_input_by_its_name() -> None:
+    assert ended("with open('/dev/stdin') as given:\n    print(sum(map(int, given.read().split())))") == "passed"
 
 
 def test_tests_and_cases_have_to_pass_both() -> None:

@@ -102,7 +102,8 @@ def test_private_cases_that_would_call_something_are_not_read() -> None:
         def __reduce__(self) -> tuple[Any, ...]:
             return print, ("called",)
 
-    for private in (packed(Call()), packed(7), "no base64!", base64.b64encode(b"no zlib").decode()):
+    damaged = [base64.b64encode(zlib.compress(each)).decode() for each in (b"", b"}]K\x01s.", b"K\x01K\x02a.")]
+    for private in (packed(Call()), packed(7), "no base64!", base64.b64encode(b"no zlib").decode(), *damaged):
         with pytest.raises(UnusableRowError, match="private cases"):
             read(livecodebench("stdin", private))
 

@@ -55,12 +55,15 @@ def approve(approval_id: str, args: str | None, changes: Sequence[str], edit: bo
     lab = open_lab()
     approvals = Approvals(lab.ledger)
     final: Mapping[str, JsonValue] | str | None = args
+    draft = lab.home / "drafts" / f"{approval_id}.yaml"  # kept until it is taken: an edit that is refused is not lost
     if changes or edit:
         asked = approvals.get(approval_id)
         environment = lab.settings.process_environment
         editor = environment.get("VISUAL") or environment.get("EDITOR") or ""
-        final = with_changes(asked.args, changes) if changes else edited(asked.args, editor, approval_id)
-    return _told(approvals.answer(approval_id, "approved", by=getpass.getuser(), args=final), json)
+        final = with_changes(asked.args, changes) if changes else edited(asked.args, editor, draft)
+    answered = approvals.answer(approval_id, "approved", by=getpass.getuser(), args=final)
+    draft.unlink(missing_ok=True)
+    return _told(answered, json)
 
 
 def deny(approval_id: str, why: str, json: bool) -> int:

@@ -20,6 +20,7 @@ from labwright.assemble_reading import ReadingRoom
 from labwright.cli import transcript
 from labwright.cli.edge import print_json, say
 from labwright.cli.transcript import one_line
+from labwright.cli.visible import visible
 from labwright.contracts.data import ColumnProfile, Inspection
 from labwright.contracts.errors import UsageError
 from labwright.data import finding, inspection
@@ -145,7 +146,7 @@ def _describe(found: Inspection) -> None:
     for heading in ("column", "type", "missing", "distinct", "low", "median", "high", "most frequent"):
         grid.add_column(heading, overflow="fold", no_wrap=heading not in ("type", "most frequent"))
     for column in found.columns:
-        grid.add_row(*(Text(cell) for cell in _cells(column)))
+        grid.add_row(*(Text(visible(cell)) for cell in _cells(column)))  # a file's own names, whatever they hold
     console.print()
     console.print(grid)
     say("of text and lists, low, median and high are lengths")

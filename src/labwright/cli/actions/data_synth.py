@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from labwright.assemble import Lab, open_lab
@@ -73,8 +72,9 @@ def _print(report: SynthesisReport) -> None:
         grid.add_column(heading, justify="right" if heading in ("rows", "wanted", "made", "accepted") else "left")
     for part in report.slices:
         reasons = ", ".join(f"{reason} ×{count}" for reason, count in list(part.refused.items())[:3])
-        grid.add_row(part.name, str(part.accepted), str(part.wanted), str(part.made), f"{part.acceptance:.0%}", reasons)
-    Console().print(grid)
+        counts = (f"{part.accepted}", f"{part.wanted}", f"{part.made}", f"{part.acceptance:.0%}")
+        grid.add_row(transcript.one_line(part.name), *counts, transcript.one_line(reasons, 200))
+    transcript.wide().print(grid)
     say(f"{report.rows} of {report.wanted} rows in {report.out}")
     say(f"refused rows: {report.rejected}; where each row came from: {report.provenance}")
     if report.version is not None:

@@ -16,8 +16,12 @@ from labwright.models import resolve
 from labwright.referee.protocol import Evaluate, OpenTest, Seal
 from labwright.study.report import numbers
 
+_JUDGE = ("calls", "input_tokens", "output_tokens", "usd", "unpriced_calls")  # of what it took, in `--json`
 
-def evaluate(model: str, benchmark: Path, split: str, few_shot: bool, limit: int | None, json: bool) -> int:
+
+def evaluate(
+    model: str, benchmark: Path, split: str, few_shot: bool, limit: int | None, judge_usd: float | None, json: bool
+) -> int:
     """Score a model directory, bundled name or Hub id, outside any study."""
     if split not in ("dev", "test"):
         raise UsageError(f"there is no split {split!r}", where="--split", cure="use dev or test")
@@ -47,19 +51,24 @@ def evaluate(model: str, benchmark: Path, split: str, few_shot: bool, limit: int
             base=str(base.path),
             base_id=base.model_id,
             limit=limit,
+            judge_usd=judge_usd,
         )
         found = referee.evaluate(request, lambda done, total: _progress(f"{done}/{total} items"))
+        judge = lab.ledger.judge_usage(name)
     finally:
         referee.close()
         lab.ledger.close()
     _progress("")
     if json:
-        print_json(asdict(found))
+        took = {name: asdict(judge)[name] for name in _JUDGE}
+        print_json({**asdict(found), "judge": took})
     else:
         say(f"{sealed.name} ({split}, {found.items} items, {found.style.replace('_', '-')}): {found.metric} "
             f"{numbers.scored(found.score)} in {found.duration_s:.1f} s")  # fmt: skip
         for other in found.beside:
             say(f"  {other.name} {numbers.scored(other.score)}")
+        if judge.calls:
+            say(f"judge: {numbers.judged(judge)}")
         say(f"boundary: {found.boundary}")
     return 0
 

@@ -146,6 +146,11 @@ def document(view: SessionView, outcome: Outcome) -> dict[str, Any]:
             "usd": usage.usd,
             "unpriced_calls": usage.unpriced_calls,
             "steps": usage.steps,
+            "studies": {
+                "usd": usage.studies_usd,
+                "tokens": usage.studies_tokens,
+                "unpriced_calls": usage.studies_unpriced_calls,
+            },
         },
         "wall_clock_s": view.wall_clock_s,
     }

@@ -7,14 +7,13 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from labwright.assemble import open_lab
 from labwright.assemble_reading import ReadingRoom
 from labwright.cli import transcript
 from labwright.cli.edge import print_json, say
-from labwright.cli.transcript import one_line
+from labwright.cli.transcript import one_line, wide
 from labwright.contracts.errors import UsageError
 from labwright.contracts.literature import (
     Cited,
@@ -169,8 +168,8 @@ def resources(paper: str, limit: int, offline: bool, json: bool) -> int:
     table.add_column("downloads", no_wrap=True, justify="right")
     table.add_column("likes", no_wrap=True, justify="right")
     for r in linked.resources:
-        table.add_row(r.kind, r.id, _number(r.downloads), _number(r.likes))
-    Console().print(table)
+        table.add_row(r.kind, one_line(r.id), _number(r.downloads), _number(r.likes))
+    wide().print(table)
     _say_gaps(linked.failures, ())
     return 0
 

@@ -184,6 +184,8 @@ def _tell(conclusion: Conclusion) -> None:
     trials, runs = numbers.count_of(len(view.trials), "trial"), numbers.count_of(len(view.runs), "run")
     say(f"  trials, runs   {trials}, {runs} in {numbers.duration(view.wall_clock_s)}"
         f" ({view.utilisation:.1%} of it training or evaluating)")  # fmt: skip
+    if view.budget.judge.calls:
+        say(f"  judge          {numbers.judged(view.budget.judge)}")
     say(f"  boundary       {document['boundary']}")
     say(f"  best model     {document['best_model'] or 'none yet'}")
     say(f"  report         {conclusion.page}")
@@ -226,7 +228,10 @@ def _print_status(found: StudyStatus, alive: bool) -> None:
         say(f"  best    {numbers.short_id(found.best.subject)}, {numbers.scored(found.best_score)} on dev")
     budget = found.budget
     used, given = numbers.duration(budget.used_wall_clock_s), numbers.duration(budget.wall_clock_s)
-    say(f"  budget  {used} of {given}, {budget.used_runs + budget.reserved_runs} of {budget.runs} runs")
+    usd = f", ${budget.used_usd:.2f} of ${budget.usd:.2f}" if budget.usd or budget.used_usd else ""
+    say(f"  budget  {used} of {given}, {budget.used_runs + budget.reserved_runs} of {budget.runs} runs{usd}")
+    if budget.judge.calls:
+        say(f"  judge   {numbers.judged(budget.judge)}")
     for line in found.newest:
         score = numbers.scored(line.dev_score) if line.dev_score else "not scored yet"
         say(f"    {numbers.short_id(line.id):<5} {line.outcome or 'undecided':<10} {score:<28} {line.change}")

@@ -51,8 +51,11 @@ class Chat(Protocol):
     def leave(self) -> None:
         """End the chat after this command."""
 
-    def draft(self, text: str) -> None:
-        """Put this on the next prompt."""
+    def draft(self, text: str, *, to_edit: bool = False) -> None:
+        """Put this before the next message.
+
+        Where `to_edit`, it is the person's to change: it goes on the prompt, and nowhere where there is none.
+        """
 
     async def go_on(self) -> None:
         """Let the session go on with the answers to what was open."""
@@ -80,6 +83,8 @@ async def run(chat: Chat, text: str) -> None:
     try:
         if command is None:
             raise UsageError(f"there is no {name}", cure="/help lists the commands; to say this, begin with a space")
+        if rest.strip() and not command.arguments:
+            raise UsageError(f"{name} takes nothing after it", cure=f"write {name} alone; nothing was done")
         await command.do(chat, rest.strip())
     except LabwrightError as error:
         tell_error(chat, error)
@@ -145,7 +150,7 @@ async def _effort(chat: Chat, rest: str) -> None:
 async def _budget(chat: Chat, rest: str) -> None:
     if rest:
         kind, _, amount = rest.partition(" ")
-        chat.seat.allow(**_ceiling(kind, amount.strip()))
+        chat.seat.allow(**_ceiling(kind.lower(), amount.strip()))
     view, keeper = chat.seat.view, chat.seat.keeper
     chat.tell(f"ceilings: {_ceilings(chat.seat.budget)}")
     if view is not None and keeper is not None:
@@ -171,9 +176,11 @@ def _ceiling(kind: str, amount: str) -> dict[str, Any]:
         number = float(amount.removeprefix("$")) * unit
     except ValueError:
         number = -1.0
-    if not 0 <= number < float("inf"):
-        raise UsageError(f"{amount!r} is no ceiling", where=kind, cure=cure)
-    return {name: int(number) if name in ("tokens", "steps") else number}
+    is_count = name in ("tokens", "steps")
+    if not 0 <= number < float("inf") or (is_count and not number.is_integer()):
+        said = f"{amount!r} is no ceiling" if amount else "the ceiling's number is missing"
+        raise UsageError(said, where=kind, cure=cure)
+    return {name: int(number) if is_count else number}
 
 
 def _ceilings(budget: SessionBudget) -> str:
@@ -194,6 +201,8 @@ async def _approve(chat: Chat, rest: str) -> None:
     approvals.expire()
     first, _, more = rest.partition(" ")
     if first in MODES:
+        if more.strip():
+            raise UsageError(f"/approve {first} takes nothing after it", cure="/approve ID yes answers one question")
         await chat.seat.ask_when(mode_of(first))
         chat.tell(f"asks: {first}")
         return
@@ -208,6 +217,9 @@ async def _approve(chat: Chat, rest: str) -> None:
     if verb in ("deny", "no", "n"):
         asked = approvals.answer(asked.id, "denied", by=by, why=tail.strip())
     elif verb in ("yes", "y"):
+        if tail.strip():  # a condition that nobody would hold
+            cure = f"/approve {asked.id} yes, {{…}} (changed arguments), or deny WHY"
+            raise UsageError("yes takes nothing after it; nothing was answered", cure=cure)
         asked = approvals.answer(asked.id, "approved", by=by)
     elif more.strip().startswith("{"):
         asked = approvals.answer(asked.id, "approved", by=by, args=more.strip())
@@ -258,7 +270,7 @@ async def _undo(chat: Chat, _rest: str) -> None:
     if undone.tools:
         named = ", ".join(dict.fromkeys(undone.tools))
         chat.tell(f"what its tools did is not undone: {named}", "yellow")
-    chat.draft(undone.text)
+    chat.draft(undone.text, to_edit=True)
 
 
 async def _new(chat: Chat, _rest: str) -> None:

@@ -55,6 +55,11 @@ class Piped(Talk):
         print(visible(self.clean(outcome.text)), file=self._out if is_answer else self._side, flush=True)
         return outcome
 
+    def draft(self, text: str, *, to_edit: bool = False) -> None:
+        """Before the next line; what would have to be edited first is left out, since nobody can."""
+        if not to_edit:
+            super().draft(text)
+
     async def put(self, approval: Approval) -> bool:
         """Nobody is there; it stays open."""
         self.remark(f"{approval.id} is open: {approval.what}; /approve {approval.id} yes, or deny WHY")

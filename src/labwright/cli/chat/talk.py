@@ -67,7 +67,7 @@ class Talk:
         """End the chat."""
         self.is_over = True
 
-    def draft(self, text: str) -> None:
+    def draft(self, text: str, *, to_edit: bool = False) -> None:  # noqa: ARG002 - matters where there is no prompt
         """For the next prompt."""
         self._draft = text
 

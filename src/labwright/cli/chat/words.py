@@ -46,9 +46,10 @@ def count(tokens: int) -> str:
 def dollars(view: SessionView) -> str:
     """What a session's calls took; calls of which nobody knows the price are said to be there, and are not zero."""
     usage = view.usage
-    unpriced = f"{usage.unpriced_calls} call{'s' if usage.unpriced_calls > 1 else ''} unpriced"
+    calls = usage.unpriced_calls + usage.studies_unpriced_calls
+    unpriced = f"{calls} call{'s' if calls > 1 else ''} unpriced"
     spent_usd = usage.usd + usage.studies_usd
-    if not usage.unpriced_calls:
+    if not calls:
         return f"${spent_usd:.2f}"
     return f"${spent_usd:.2f} + {unpriced}" if spent_usd else unpriced
 

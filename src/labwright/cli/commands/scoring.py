@@ -31,10 +31,13 @@ def evaluate(
     split: Annotated[str, typer.Option("--split", help="dev, or test: which asks a person and is metered")] = "dev",
     few_shot: Annotated[bool, typer.Option("--few-shot", help="put the benchmark's worked examples first")] = False,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="score only the first N items")] = None,
+    judge_usd: Annotated[
+        float | None, typer.Option("--judge-usd", min=0.0, help="ceiling on what a judge may cost")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Score one model on one benchmark, by the referee."""
-    act("evaluations", "evaluate", model, benchmark, split, few_shot, limit, json=json)
+    act("evaluations", "evaluate", model, benchmark, split, few_shot, limit, judge_usd, json=json)
 
 
 def doctor(json: Json = False) -> None:

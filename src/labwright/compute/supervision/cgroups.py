@@ -4,8 +4,9 @@ RLIMIT_NPROC does not bind what root starts, not even in a user namespace, and c
 cgroup binds anyone and counts what is in it: one process too many is refused, and memory ends at a wall that nobody can
 outrun between two looks. Both versions of cgroups are spoken, since machines, containers and clusters have either.
 
-A cgroup of ours is made below the one we are in, so that the limits above it hold for the run as well. It goes with its
-run. One whose owner was killed is empty before long, and is swept up by whoever makes the next.
+A cgroup of ours is made below the one we are in, or beside it where that one limits no memory: so limits on memory that
+somebody set hold for the run as well. It goes with its run. One whose owner was killed is empty before long, and is
+swept up by whoever makes the next.
 """
 
 from __future__ import annotations
@@ -129,14 +130,17 @@ def places(proc: Path) -> tuple[dict[str, Path], list[str]]:
             for controller in set(CONTROLLERS) & set(options.split(",")) & own.keys():
                 found.setdefault(controller, _below(Path(point), root, own[controller]))
     missing = [controller for controller in CONTROLLERS if controller not in found]
+    handed: dict[str, Path] = {}
     for controller in missing:
         place = _that_hands_down(controller, *unified) if unified else None
         if place is not None:
-            found[controller] = place
+            handed[controller] = place
         elif unified:
             whys.append(f"no cgroup that we may write hands the controller `{controller}` down")
         else:
             whys.append(f"no cgroups with the controller `{controller}` are mounted")
+    if handed:  # a process is in one cgroup of version 2; the upper place has what the lower one was handed down
+        found.update(dict.fromkeys(handed, min(handed.values(), key=lambda place: len(place.parts))))
     return found, whys
 
 
@@ -151,7 +155,8 @@ def _that_hands_down(controller: str, own: Path, top: Path) -> Path | None:
     """The nearest cgroup of version 2, from our own up, whose children have this controller.
 
     One that holds processes can have no such children, the root apart; the controller is switched on only where that
-    changes nothing for anyone who is there.
+    changes nothing for anyone who is there. Nothing leaves a cgroup that limits memory. A limit on processes keeps
+    nobody: systemd sets one everywhere, and ours takes its place.
     """
     for place in (own, *own.parents):
         try:
@@ -164,9 +169,17 @@ def _that_hands_down(controller: str, own: Path, top: Path) -> Path | None:
                 return place
         except OSError:
             pass
-        if place == top:
+        if place == top or _limits_memory(place):
             break
     return None
+
+
+def _limits_memory(place: Path) -> bool:
+    for name in ("memory.max", "memory.high"):
+        with contextlib.suppress(OSError):
+            if (place / name).read_text().strip() != "max":
+                return True
+    return False
 
 
 # -- making and removing -----------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from labwright.data.ancestry import Looked, bare
 from labwright.data.audit.engine import OpenBenchmark, Request, SealedBenchmark, Subject
 from labwright.data.audit.leakage import pairs
 from labwright.data.audit.running import prepare
-from labwright.data.lineage import lineage, source_of
+from labwright.data.lineage import declared, lineage, source_of
 from labwright.data.rows import Row
 from labwright.data.sources import HubAccess, Scratch, Table, open_source
 from labwright.data.sources.datafile import DataFile
@@ -57,7 +57,7 @@ class Ancestors:
             if version is not None:
                 roots = {source_of(node.step) for node in lineage(version).walk() if not node.parents} - {name, ""}
                 self._here |= roots
-                return roots
+                return roots | ({source.name for source in declared(version)} - {name})
             if is_file:
                 return ()
         place = _place(name)

@@ -102,15 +102,18 @@ class _Run:
     known: int = 0
     asked: int = 0
     has_scored: bool = False
-    refused: dict[bytes, str] = field(default_factory=dict)  # by the row's hash: the model's word on it
+    refused: dict[bytes, ModelError] = field(default_factory=dict)  # by the row's hash: the model's word on it
 
     def take(self, batch: Sequence[tuple[int, _Case]]) -> None:
+        """Score a batch. Raises ModelError where the model refuses all of it and has taken no row before."""
         key = self.method.key(self.check)
         hashes = {number: case.hash for number, case in batch}
         scores = self.cache.get(self.model_id, key, list(dict.fromkeys(hashes.values())))
         fresh = {hashes[number]: case for number, case in batch if hashes[number] not in scores}
         if fresh:
             found = dict(zip(fresh, self._each(list(fresh.values())), strict=True))
+            if not (self.has_scored or scores) and fresh.keys() <= self.refused.keys():
+                raise self.refused[next(iter(fresh))]
             finite = {one: value for one, value in found.items() if math.isfinite(value)}
             self.cache.put(self.model_id, key, finite)
             scores |= finite
@@ -121,25 +124,22 @@ class _Run:
                 self.values[number] = scores[one]
                 self.has_scored = True
             else:
-                self.why[number] = self.refused.get(one, "the model gave no finite score")
+                refusal = self.refused.get(one)
+                self.why[number] = "the model gave no finite score" if refusal is None else refusal.what
 
     def _each(self, cases: Sequence[_Case]) -> list[float]:
         """Scores, NaN for a row that the model cannot take, such as one that is longer than its context.
 
-        One such row spoils the whole batch, so halves are asked for until it stands alone. Raises ModelError where the
-        model has taken no row at all yet.
+        One such row spoils the whole batch, so halves are asked for until it stands alone.
         """
         try:
             return self._ask(cases)
         except ModelError as error:
             if len(cases) == 1:
-                self.refused[cases[0].hash] = error.what
+                self.refused[cases[0].hash] = error
                 return [math.nan]
             middle = len(cases) // 2
-            scores = [*self._each(cases[:middle]), *self._each(cases[middle:])]
-            if not self.has_scored and all(map(math.isnan, scores)):
-                raise
-            return scores
+            return [*self._each(cases[:middle]), *self._each(cases[middle:])]
 
     def _ask(self, cases: Sequence[_Case]) -> list[float]:
         match self.method.kind:

@@ -19,7 +19,7 @@ from labwright.contracts.data import ProgramLimits, ProgramRunner, RowJudge
 from labwright.contracts.errors import DataError, ProviderError
 from labwright.data.rows import Row
 from labwright.data.synthesis.fields import RowSchema
-from labwright.data.synthesis.generators import Batch, Written, answered, staged
+from labwright.data.synthesis.generators import Batch, Files, Written, answered, staged
 from labwright.data.synthesis.known import OWN, Benchmarks, Known, as_row
 from labwright.data.synthesis.outcomes import Outcome, Refusal
 from labwright.data.synthesis.purse import Tab
@@ -53,7 +53,7 @@ class Means:
 
     schema: RowSchema
     row_format: SynthFormat
-    folder: Path  # the spec's
+    files: Files  # beside the spec
     known: Known
     benchmarks: Benchmarks | None
     programs: ProgramRunner | None
@@ -175,7 +175,7 @@ class Checks:
         script, programs = verifier.script, self.means.programs
         assert script is not None and programs is not None  # asked for before the run began
         limits = ProgramLimits(verifier.timeout_s, verifier.memory_mb << 20)
-        with staged(self.means.folder, (script, *verifier.files)) as place:
+        with staged(self.means.files, (script, *verifier.files)) as place:
             lines = [
                 json.dumps({"row": c.written.made.row, "slice": batch.part.name, "params": c.written.params})
                 for c in candidates

@@ -180,10 +180,10 @@ def _rendered(row: Variables, value: JsonValue, where: str) -> JsonValue:
 class ProgramWriter:
     """Runs a script in a folder of its own, which holds the script, the files that the spec names, and nothing else."""
 
-    def __init__(self, spec: ProgramSpec, folder: Path, programs: ProgramRunner) -> None:
+    def __init__(self, spec: ProgramSpec, files: Files, programs: ProgramRunner) -> None:
         self.rows_a_call = spec.rows_a_call
         self._spec = spec
-        self._folder = folder
+        self._files = files
         self._programs = programs
 
     def write(self, batch: Batch) -> Sequence[Written]:
@@ -191,7 +191,7 @@ class ProgramWriter:
         spec = self._spec
         limits = ProgramLimits(spec.timeout_s, spec.memory_mb << 20)
         params = dict(variables(batch, 0, f"slice {batch.part.name}").values) if batch.part.let else {}
-        with staged(self._folder, (spec.script, *spec.files)) as place:
+        with staged(self._files, (spec.script, *spec.files)) as place:
             (place / "params.json").write_text(json.dumps({**batch.part.params, **params}), encoding="utf-8")
             args = ["--slice", batch.part.name, "--seed", str(batch.seed), "--count", str(batch.size)]
             args += ["--params", "params.json", "--out", "rows.jsonl"]
@@ -201,10 +201,18 @@ class ProgramWriter:
         return [Written(Made(row, "", name, batch.seed), values, faults[n]) for n, row in enumerate(rows)]
 
 
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The files beside a spec that its programs need, with the SHA-256 that each had when the spec was read."""
+
+    folder: Path
+    hashes: Mapping[str, str]
+
+
 class staged:  # noqa: N801 - used as a function
     """A folder with copies of some files, each under its own name; gone afterwards."""
 
-    def __init__(self, source: Path, names: Sequence[str]) -> None:
+    def __init__(self, source: Files, names: Sequence[str]) -> None:
         self._source, self._names = source, names
 
     def __enter__(self) -> Path:
@@ -218,12 +226,13 @@ class staged:  # noqa: N801 - used as a function
         self._folder.cleanup()
 
 
-def _copy(folder: Path, name: str, target: Path) -> None:
+def _copy(source: Files, name: str, target: Path) -> None:
     """Copy a file of a folder, and of nowhere else: what was opened has to be what lies there, whatever links say.
 
-    The folder may be one that an agent writes to while this runs, and what is copied is read by its script.
+    The folder may be one that an agent writes to while this runs: what is copied is read by its script, and what a
+    person agreed to, and a run goes by, is the file as it was.
     """
-    path = folder / name
+    folder, path = source.folder, source.folder / name
     try:
         with path.open("rb") as file, target.open("wb") as copy:
             real, opened = path.resolve(strict=True), os.fstat(file.fileno())
@@ -233,6 +242,9 @@ def _copy(folder: Path, name: str, target: Path) -> None:
                 raise DataError("it is a link that leads out of the spec's folder", where=str(path),
                                 cure="copy the file beside the spec")  # fmt: skip
             shutil.copyfileobj(file, copy)
+        if hashlib.sha256(target.read_bytes()).hexdigest() != source.hashes[name]:
+            raise DataError("it was changed while rows were made by it", where=str(path),
+                            cure="put it back and give the same again, or give another output file")  # fmt: skip
     except OSError as error:
         raise DataError(f"it cannot be read: {error.strerror}", where=str(path), cure="put it back") from error
 

@@ -18,6 +18,7 @@ from labwright.contracts.errors import SpecError
 from labwright.contracts.yamlcomplaints import did_you_mean, validated
 from labwright.contracts.yamlfile import Location, Node, compose, place
 from labwright.data.synthesis.fields import FORMATS
+from labwright.data.synthesis.generators import Files
 from labwright.data.synthesis.spec import ChecksSpec, LlmSpec, ProgramSpec, SliceSpec, SynthesisSpec, TemplateSpec
 from labwright.data.synthesis.templating import FUNCTIONS, names_in
 
@@ -32,6 +33,7 @@ class SpecFile:
     spec: SynthesisSpec
     path: Path
     root: Node
+    beside: Files  # what its programs need
 
     @property
     def folder(self) -> Path:
@@ -44,7 +46,7 @@ class SpecFile:
 
     def files(self) -> list[str]:
         """The files beside it that its programs need."""
-        return sorted({name for name, _ in _files(self.spec)})
+        return sorted(self.beside.hashes)
 
     def digest(self) -> str:
         """A hash of everything that decides which rows are made: the spec without its budget, and its files."""
@@ -52,7 +54,7 @@ class SpecFile:
         said: JsonValue = self.spec.model_dump(mode="json", exclude=unsaid)
         digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
         for name in self.files():
-            digest.update(name.encode() + b"\0" + hashlib.sha256((self.folder / name).read_bytes()).digest())
+            digest.update(name.encode() + b"\0" + bytes.fromhex(self.beside.hashes[name]))
         return digest.hexdigest()
 
 
@@ -69,8 +71,8 @@ def read_spec(path: Path) -> SpecFile:
         )
         raise SpecError(problem, where=str(path), cure="give the path of a synthesis spec") from error
     root = compose(path, text, "a synthesis spec", _CURE)
-    source = SpecFile(validated(path, root, text, SynthesisSpec), path, root)
-    _check_files(source)
+    spec = validated(path, root, text, SynthesisSpec)
+    source = SpecFile(spec, path, root, _hashed(path, root, spec))
     _check_fields(source)
     _check_templates(source)
     return source
@@ -93,17 +95,24 @@ def _files(spec: SynthesisSpec) -> Iterator[tuple[str, Location]]:
         yield from ((name, (*location, "files", n)) for n, name in enumerate(holder.files))
 
 
-def _check_files(source: SpecFile) -> None:
-    for name, location in _files(source.spec):
-        path = source.folder / name
+def _hashed(spec_file: Path, root: Node, spec: SynthesisSpec) -> Files:
+    """The files as they are now. Raises SpecError where one is not there, or lies elsewhere."""
+    folder, hashes = spec_file.parent, dict[str, str]()
+    for name, location in _files(spec):
+        path, where = folder / name, place(spec_file, root, location)
         if Path(name).is_absolute() or ".." in Path(name).parts:
-            raise SpecError(f"{name!r} lies outside the spec's folder", where=source.where(*location),
+            raise SpecError(f"{name!r} lies outside the spec's folder", where=where,
                             cure="put the file beside the spec, and name it relative to it")  # fmt: skip
         if not path.is_file():
-            raise SpecError(f"there is no file {path}", where=source.where(*location), cure="correct the path")
-        if not path.resolve().is_relative_to(source.folder.resolve()):
-            raise SpecError(f"{name!r} is a link that leads out of the spec's folder", where=source.where(*location),
+            raise SpecError(f"there is no file {path}", where=where, cure="correct the path")
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise SpecError(f"{name!r} is a link that leads out of the spec's folder", where=where,
                             cure="copy the file beside the spec")  # fmt: skip
+        try:
+            hashes[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise SpecError(f"{name!r} cannot be read: {error.strerror}", where=where, cure="let it be read") from error
+    return Files(folder, hashes)
 
 
 def _check_fields(source: SpecFile) -> None:

@@ -381,7 +381,7 @@ def writer_of(source: SpecFile, part: SliceSpec, checks: Checks, parts: Parts, p
         return LlmWriter(generator, checks.means.schema, parts.writer(choice, tab), tab)
     if isinstance(generator, ProgramSpec):
         assert parts.programs is not None
-        return ProgramWriter(generator, source.folder, parts.programs)
+        return ProgramWriter(generator, source.beside, parts.programs)
     if isinstance(generator, GymSpec):
         return GymWriter(generator, spec.format, parts.tasks or installed_tasks())
     return TemplateWriter(generator, checks.means.schema)

@@ -111,7 +111,7 @@ def _slices(source: SpecFile, known: Known, parts: Parts, purse: Purse) -> Seque
     schema = RowSchema(spec.format, spec.fields)
     benchmarks = Benchmarks(parts.benchmarks) if parts.benchmarks and spec.checks.dedup.benchmarks else None
     means = Means(
-        schema, spec.format, source.folder, known, benchmarks, parts.programs, parts.language_of, parts.tokens_of
+        schema, spec.format, source.beside, known, benchmarks, parts.programs, parts.language_of, parts.tokens_of
     )
     slices = []
     for part in spec.slices:

@@ -12,7 +12,7 @@ import resource
 import struct
 import sys
 
-_PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS, _CLONE_THREAD = 22, 38, 0x10000
+_PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS, _CLONE_THREAD = 4, 22, 38, 0x10000
 _CALLS = {  # architecture, clone, clone3, and the other calls that make processes
     "x86_64": (0xC000003E, 56, 435, 57, 58),
     "aarch64": (0xC00000B7, 220, 435),
@@ -33,6 +33,15 @@ def limit(cpu_s: int, memory_bytes: int) -> None:
         _, hard = resource.getrlimit(which)
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(which, (most, most))
+
+
+def closed(yes: bool) -> None:
+    """Whether other processes of this user may neither read nor write this one's memory and files; children inherit it.
+
+    For a process that is under no limits and has children which are: they could else take it over, and its freedom.
+    """
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0 if yes else 1, 0, 0, 0)
 
 
 def no_children() -> None:

@@ -3,8 +3,8 @@
     python console.py CPU_S MEMORY_BYTES
 
 One JSON object a line: first the programs that an output may mean, then one input after the other; each is answered by
-what was printed. A case is a process of its own, forked from this one, which runs nothing of the model's. What should
-have been printed is not known here, so a program that gets at this process gains nothing.
+what was printed. A case is a process of its own, forked from this one, which runs nothing of the model's, and which a
+case can neither read nor write. What should have been printed is not known here either.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ class Console:
 
     def serve(self) -> types.CodeType | None:
         """Answer until nobody asks any more: then None. In the process of a case: the program, to be run."""
+        self._confinement["closed"](True)
         code, why = self._compiled()
         self._say({} if code is not None else {"raised": why})
         if code is None:
@@ -64,6 +65,7 @@ class Console:
                 self._be_a_case(given.fileno(), out_end, said_end)
                 for end in (out, said, out_end, said_end):
                     os.close(end)
+                self._confinement["closed"](False)
                 self._confinement["limit"](*self._limits)
                 self._confinement["no_children"]()
                 return False

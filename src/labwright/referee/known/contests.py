@@ -190,11 +190,18 @@ class _TextsOnly(pickle.Unpickler):
         raise pickle.UnpicklingError(f"it names {module}.{name}")
 
 
+# what broken base64, zlib and pickles raise: the last run their own little programs on a stack
+_NO_PACK = (
+    binascii.Error, zlib.error, pickle.UnpicklingError, EOFError, ValueError, LookupError, TypeError, AttributeError,
+    OverflowError, MemoryError,
+)  # fmt: skip
+
+
 def _unpacked(value: str) -> str:
     try:
         raw = zlib.decompressobj().decompress(base64.b64decode(value, validate=True), _MOST_PACKED)
         found = _TextsOnly(io.BytesIO(raw)).load()
-    except (binascii.Error, zlib.error, pickle.UnpicklingError, EOFError, ValueError, IndexError, KeyError) as error:
+    except _NO_PACK as error:
         raise UnusableRowError("its private cases cannot be read") from error
     if not isinstance(found, str):
         raise UnusableRowError("its private cases cannot be read")

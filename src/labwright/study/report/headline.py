@@ -5,12 +5,12 @@ Kept apart from the rest of the facts because the command line prints it without
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 from pydantic import JsonValue
 
-from labwright.contracts.research import BASE, Comparison, Evaluation, Outcome, StudyState, Trial
+from labwright.contracts.research import BASE, Comparison, Evaluation, GateReport, Outcome, StudyState, Trial
 from labwright.contracts.specs import Split
 from labwright.contracts.views import StudyView
 from labwright.study.report import numbers
@@ -96,16 +96,24 @@ def _promoted(view: StudyView, difference: Comparison | None) -> Headline:
 
 
 def _blocked(view: StudyView, held: str) -> Headline:
-    hits = sum(g.report.rows_hit for g in view.gates if g.report.action == "block")
-    splits = " and ".join(sorted({g.report.split for g in view.gates if g.report.action == "block"}))
-    names = ", ".join(blocked_datasets(view))
-    if shared := sorted({s for g in view.gates if g.report.action == "block" for s in g.report.shared_sources}):
-        sentence = f"{names} was made of what the benchmark was made of, {', '.join(shared)}, so nothing was trained. "
-        return Headline("blocked", "Blocked by the data gate", sentence + held)
-    sentence = (
-        f"{numbers.count_of(hits, 'training row')} of {names} hold {splits} items, so nothing was trained. {held}"
-    )
-    return Headline("blocked", "Blocked by the data gate", sentence)
+    reports = [g.report for g in view.gates if g.report.action == "block"]
+    sourced = [r for r in reports if r.shared_sources]
+    apart = {r.dataset_id for r in sourced}
+    others = [r for r in reports if r.dataset_id not in apart]
+    told = []
+    if sourced:
+        shared = ", ".join(sorted({source for r in sourced for source in r.shared_sources}))
+        told.append(f"{_named(view, sourced)} was made of what the benchmark was made of, {shared}")
+    if others:
+        rows = numbers.count_of(sum(r.rows_hit for r in others), "training row")
+        splits = " and ".join(sorted({r.split for r in others}))
+        told.append(f"{rows} of {_named(view, others)} hold {splits} items")
+    return Headline("blocked", "Blocked by the data gate", f"{'; '.join(told)}, so nothing was trained. {held}")
+
+
+def _named(view: StudyView, reports: Iterable[GateReport]) -> str:
+    ids = {report.dataset_id for report in reports}
+    return ", ".join(dict.fromkeys(d.name for d in view.datasets if d.id in ids))
 
 
 def _closest(view: StudyView) -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pydantic import JsonValue
 
 from labwright.contracts.research import Comparison, Interval
+from labwright.contracts.sessions import TokenUsage
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SHORT_NAMES = {"learning_rate": "lr", "batch_size": "batch", "lora_rank": "rank", "weight_decay": "decay"}
@@ -58,6 +59,14 @@ def compared(comparison: Comparison) -> str:
     d = comparison.difference
     low, high = (signed(end).lstrip("+") for end in (d.low, d.high))
     return f"{points(d.estimate)} (95 % CI {low} to {high}), {p_equals(comparison.p_value)}"
+
+
+def judged(usage: TokenUsage) -> str:
+    """`120 calls, 96,310 tokens, $0.4210`; calls whose price nobody knows are said, and are in no dollar."""
+    told = f"{usage.calls} call{'' if usage.calls == 1 else 's'}, {usage.tokens:,} tokens, ${usage.usd:.4f}"
+    if usage.unpriced_calls:
+        told += f" and {usage.unpriced_calls} call{'' if usage.unpriced_calls == 1 else 's'} of unknown price"
+    return told
 
 
 def duration(seconds: float) -> str:
