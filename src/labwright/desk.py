@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from labwright.assemble import Lab
-from labwright.assemble_reading import ReadingRoom
+from labwright.assemble.reading import ReadingRoom
 from labwright.compute import ProcessBackend, scrubbed
 from labwright.config import Settings
 from labwright.contracts.datajobs import DataJobDesk
@@ -74,14 +74,14 @@ class LabDesk:
     @cached_property
     def data(self) -> DataDesk:
         """Datasets."""
-        from labwright.assemble_data import LabData  # noqa: PLC0415 - DuckDB, heavy, once data is looked at
+        from labwright.assemble.data import LabData  # noqa: PLC0415 - DuckDB, heavy, once data is looked at
 
         return LabData(self._lab, self._room)
 
     @cached_property
     def data_jobs(self) -> DataJobDesk:
         """Long work on data."""
-        from labwright.datajobs import DataJobs  # noqa: PLC0415 - as above
+        from labwright.datajobs.jobs import DataJobs  # noqa: PLC0415 - as above
 
         return DataJobs(self._lab, self._environment(), self._session_id)
 

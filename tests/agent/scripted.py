@@ -48,7 +48,6 @@ from labwright.agent.session import Outcome, Session
 from labwright.agent.steps import LedgerStepStore, decoded
 from labwright.agent.workspace import SandboxedBackend
 from labwright.assemble import Lab
-from labwright.assemble_intern import open_session
 from labwright.compute import Sandbox
 from labwright.config import Settings
 from labwright.contracts.effects import Cost
@@ -58,6 +57,7 @@ from labwright.guard.approvals import Approvals
 from labwright.guard.checkins import CheckIns
 from labwright.guard.secrets import Redactor
 from labwright.guard.spending import SpendingKeeper
+from labwright.intern import open_session
 from labwright.ledger import Ledger
 from labwright.tools import Family
 

@@ -41,10 +41,10 @@ from tests.agent.scripted import Bench, Script, call, lab_in, prompts, returns, 
 
 from labwright.agent.models import ModelAccess
 from labwright.agent.steps import decoded
-from labwright.assemble_intern import Person, work_in
 from labwright.config import Settings
 from labwright.contracts.errors import ModelError, UsageError
 from labwright.contracts.sessions import Approval, ApprovalAnswered, ApproveMode, SessionAdjusted, SessionBudget
+from labwright.intern import Person, work_in
 
 
 def _put(bench: Bench, *messages: ModelMessage) -> None:

@@ -29,9 +29,9 @@ from tests.servers.openai_server import (
 from tests.toys.empty_ledger import place_ledger
 
 from labwright.agent.session import Outcome
-from labwright.assemble_intern import Person, open_session, work_in
 from labwright.contracts.sessions import SessionBudget, SessionView
 from labwright.desk import named_paths
+from labwright.intern import Person, open_session, work_in
 
 STREAMING = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 AT_ONCE = {"retry-after": "0"}  # else the schedule waits for up to a minute

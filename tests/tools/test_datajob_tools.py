@@ -18,16 +18,16 @@ from tests.servers.openai_server import OpenAIServer, Reply, call
 
 from labwright import datajob
 from labwright.assemble import Lab
-from labwright.assemble_data import workbench
-from labwright.assemble_difficulty import score_rows
-from labwright.assemble_intern import open_session
-from labwright.assemble_reading import ReadingRoom
+from labwright.assemble.data import workbench
+from labwright.assemble.difficulty import score_rows
+from labwright.assemble.reading import ReadingRoom
 from labwright.contracts.datajobs import SynthesisAsked
 from labwright.contracts.errors import BudgetError, UsageError
 from labwright.contracts.sessions import SessionAdjusted, SessionBudget
 from labwright.data.difficulty import Method
-from labwright.datajobs import ORDER, JobEnd, JobOrder
+from labwright.datajobs.jobs import ORDER, JobEnd, JobOrder
 from labwright.desk import LabDesk
+from labwright.intern import open_session
 from labwright.tools.datajobs import DataJobTools
 
 WORKER = Path(__file__).parents[1] / "toys" / "scoring_worker.py"

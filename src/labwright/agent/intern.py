@@ -62,7 +62,7 @@ HARNESS_EFFECTS: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What an intern is put together from; `assemble.py` does that."""
+    """What an intern is put together from; `labwright.intern` does that."""
 
     families: Mapping[str, Family]
     backend: SandboxedBackend | ContainerBackend

@@ -69,7 +69,7 @@ STOP_FILE = "stop"
 
 @dataclass(frozen=True, slots=True)
 class EngineParts:
-    """What an engine is put together from; `assemble.py` does that."""
+    """What an engine is put together from; `labwright.assemble` does that."""
 
     ledger: Ledger
     backend: Backend

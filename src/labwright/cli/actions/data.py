@@ -15,8 +15,8 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from labwright.assemble import open_lab
-from labwright.assemble_data import workbench
-from labwright.assemble_reading import ReadingRoom
+from labwright.assemble.data import workbench
+from labwright.assemble.reading import ReadingRoom
 from labwright.cli import transcript
 from labwright.cli.edge import print_json, say
 from labwright.cli.transcript import one_line

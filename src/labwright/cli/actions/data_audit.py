@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import cast, get_args
 
 from labwright.assemble import open_lab
-from labwright.assemble_data import ancestry, as_read_by, benchmark, declared_sources, embedder, workbench
-from labwright.assemble_reading import ReadingRoom
+from labwright.assemble.data import ancestry, as_read_by, benchmark, declared_sources, embedder, workbench
+from labwright.assemble.reading import ReadingRoom
 from labwright.cli import transcript
 from labwright.cli.edge import print_json, say
 from labwright.cli.transcript import one_line

@@ -9,13 +9,13 @@ from pathlib import Path
 from rich.table import Table
 
 from labwright.assemble import Lab, open_lab
-from labwright.assemble_intern import accounted
-from labwright.assemble_synthesis import Payer, make_rows, models_of
+from labwright.assemble.synthesis import Payer, make_rows, models_of
 from labwright.cli import transcript
 from labwright.cli.edge import print_json, say
 from labwright.contracts.errors import BudgetError
 from labwright.contracts.sessions import SessionBudget
 from labwright.data.synthesis import SpecFile, Standing, SynthesisReport, read_spec
+from labwright.intern import accounted
 
 
 class _CeilingError(BudgetError):

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import cast, get_args
 
 from labwright.assemble import Lab, open_lab
-from labwright.assemble_data import made_document, workbench
-from labwright.assemble_difficulty import score_rows, scored_document
-from labwright.assemble_reading import ReadingRoom
+from labwright.assemble.data import made_document, workbench
+from labwright.assemble.difficulty import score_rows, scored_document
+from labwright.assemble.reading import ReadingRoom
 from labwright.cli import transcript
 from labwright.cli.edge import print_json, say
 from labwright.contracts.errors import UsageError

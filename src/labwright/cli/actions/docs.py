@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from labwright.assemble import open_lab
-from labwright.assemble_reading import ReadingRoom
+from labwright.assemble.reading import ReadingRoom
 from labwright.cli import transcript
 from labwright.cli.edge import print_json, say
 from labwright.contracts.errors import ServiceError, UsageError

@@ -16,13 +16,13 @@ from pydantic_ai import CancellationToken
 from labwright.agent.models import ModelAccess, resolve_model
 from labwright.agent.session import Outcome, Session
 from labwright.assemble import Lab, open_lab
-from labwright.assemble_intern import Person, open_session, work_in
 from labwright.cli import transcript
 from labwright.cli.calls import Lines
 from labwright.cli.edge import print_json, say
 from labwright.contracts.errors import UsageError
 from labwright.contracts.sessions import ApproveMode, SessionAdjusted, SessionBudget, SessionView
 from labwright.data.intake import TakenIn, take_in
+from labwright.intern import Person, open_session, work_in
 
 _MODES: tuple[ApproveMode, ...] = ("ask", "auto", "never")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.table import Table
 
 from labwright.assemble import open_lab
-from labwright.assemble_reading import ReadingRoom
+from labwright.assemble.reading import ReadingRoom
 from labwright.cli import transcript
 from labwright.cli.edge import print_json, say
 from labwright.cli.transcript import one_line, wide

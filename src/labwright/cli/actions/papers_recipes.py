@@ -10,14 +10,14 @@ from labwright.agent.extraction import LlmExtractor
 from labwright.agent.models import ModelAccess, resolve_model
 from labwright.agent.models.ids import AUTOPILOT
 from labwright.assemble import Lab, open_lab
-from labwright.assemble_intern import accounted, paid
-from labwright.assemble_reading import ReadingRoom
+from labwright.assemble.reading import ReadingRoom
 from labwright.cli import transcript
 from labwright.cli.edge import print_json, say
 from labwright.cli.transcript import one_line
 from labwright.contracts.errors import BudgetError, LabwrightError, ProviderError, ServiceError, UsageError
 from labwright.contracts.literature import Extraction, PaperIds, Reading, RecipeExtractor
 from labwright.contracts.sessions import SessionBudget
+from labwright.intern import accounted, paid
 from labwright.literature import ids as names
 from labwright.literature.recipes import RuleExtractor, describe, read_recipes
 

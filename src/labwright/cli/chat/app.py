@@ -18,7 +18,6 @@ from labwright import __version__
 from labwright.agent.plan import read_plan
 from labwright.agent.session import Outcome, Session
 from labwright.assemble import Lab
-from labwright.assemble_intern import Person, plan_file
 from labwright.cli.chat import commands, status, studies
 from labwright.cli.chat.asking import Asking, run_editor
 from labwright.cli.chat.completing import Completions
@@ -31,6 +30,7 @@ from labwright.cli.visible import visible
 from labwright.contracts.errors import LabwrightError
 from labwright.contracts.sessions import Approval, SessionView
 from labwright.guard.approvals import Approvals
+from labwright.intern import Person, plan_file
 
 HISTORY = "chat_history"
 _ENDS = (signal.SIGTERM, signal.SIGHUP)  # somebody, or the terminal, wants this process gone

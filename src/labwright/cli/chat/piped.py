@@ -9,12 +9,12 @@ from rich.console import Console
 
 from labwright.agent.session import EXIT_CODES, Outcome
 from labwright.assemble import Lab
-from labwright.assemble_intern import Person
 from labwright.cli.actions.intern import interruptible
 from labwright.cli.calls import Lines
 from labwright.cli.chat.talk import Talk, Wishes
 from labwright.cli.visible import visible
 from labwright.contracts.sessions import Approval
+from labwright.intern import Person
 
 
 class Piped(Talk):

@@ -14,10 +14,10 @@ from pathlib import Path
 from labwright.agent.models import ModelAccess, resolve_model
 from labwright.agent.session import Session
 from labwright.assemble import Lab
-from labwright.assemble_intern import Person, open_session, work_in
 from labwright.contracts.errors import ModelError, UsageError
 from labwright.contracts.sessions import ApproveMode, SessionAdjusted, SessionBudget, SessionView
 from labwright.guard.spending import SpendingKeeper
+from labwright.intern import Person, open_session, work_in
 
 
 class Seat:

@@ -10,13 +10,13 @@ from rich.text import Text
 
 from labwright.agent.session import Outcome
 from labwright.assemble import Lab
-from labwright.assemble_intern import Person
 from labwright.cli import transcript
 from labwright.cli.chat import commands
 from labwright.cli.chat.seat import Seat
 from labwright.cli.visible import visible
 from labwright.contracts.sessions import Approval, ApproveMode, SessionBudget, SessionView
 from labwright.guard.secrets import Redactor
+from labwright.intern import Person
 
 
 @dataclass(frozen=True, slots=True)

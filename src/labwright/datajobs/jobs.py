@@ -169,7 +169,7 @@ class DataJobs:
         time_s = source.spec.budget.wall_clock or 0.0
         key = (fingerprint(source), asked.model)
         if key not in self._prices:
-            from labwright.assemble_synthesis import most_usd  # noqa: PLC0415 - pydantic-ai
+            from labwright.assemble.synthesis import most_usd  # noqa: PLC0415 - pydantic-ai
 
             needed = self._models(source, asked.model)
             self._prices[key] = most_usd(self._lab, source.spec, asked.model) if needed else 0.0
@@ -201,7 +201,7 @@ class DataJobs:
 
     def _begin(self, folder: Path, environment: Mapping[str, str]) -> None:
         self._started = [process for process in self._started if process.poll() is None]
-        process = apart.start(["labwright.datajob", str(folder)], folder, folder / _LOG, environment)
+        process = apart.start(["labwright.datajobs.process", str(folder)], folder, folder / _LOG, environment)
         self._started.append(process)
         _write(folder / _PROCESS, apart.record(process))
 
@@ -219,7 +219,7 @@ class DataJobs:
         return asked if own == _BY_RULES else replace(asked, model=own)
 
     def _models(self, source: SpecFile, model: str | None) -> tuple[str, ...]:
-        from labwright.assemble_synthesis import models_of  # noqa: PLC0415 - pydantic-ai
+        from labwright.assemble.synthesis import models_of  # noqa: PLC0415 - pydantic-ai
 
         return models_of(self._lab, source.spec, model)
 

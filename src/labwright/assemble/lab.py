@@ -1,4 +1,4 @@
-"""The one file that knows everyone: it turns settings into a lab, and a lab into an engine for a study."""
+"""Turns settings into a lab, and a lab into an engine for a study. Nothing heavy is imported here."""
 
 from __future__ import annotations
 

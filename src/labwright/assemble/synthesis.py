@@ -1,6 +1,6 @@
 """Puts a synthesis run together from a lab: models under ceilings, sandbox, known data, benchmarks.
 
-Beside `assemble_intern.py`, since the command and the intern's own jobs make rows in the same way.
+Apart from `labwright/intern.py`, since the command and the intern's own jobs make rows in the same way.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from labwright.agent.models.access import Role
 from labwright.agent.models.ids import AUTOPILOT
 from labwright.agent.synthesis import Synthesists
 from labwright.assemble import Lab
-from labwright.assemble_data import tokens_of
+from labwright.assemble.data import tokens_of
 from labwright.compute.programs import SandboxedPrograms
 from labwright.contracts.data import Keeper
 from labwright.contracts.errors import ModelError

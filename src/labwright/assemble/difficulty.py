@@ -1,6 +1,6 @@
 """Puts a scoring of rows together from a lab: the model in its sandboxed process, until a time at most.
 
-Beside `assemble_data.py`, since the command and the intern's own jobs score rows in the same way.
+Beside `data.py`, since the command and the intern's own jobs score rows in the same way.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labwright.assemble import Lab
-from labwright.assemble_data import generator, made_document
+from labwright.assemble.data import generator, made_document
 from labwright.contracts.errors import BudgetError
 from labwright.contracts.generation import Decoding, LikelihoodRequest
 from labwright.data import commands

@@ -1,8 +1,8 @@
 """A data job's process: does what its folder asks for, says how far it is, and leaves what came of it.
 
-    python -P -m labwright.datajob FOLDER
+    python -P -m labwright.datajobs.process FOLDER
 
-`datajobs.py` starts it. SIGTERM ends it in good order: what was scored, written and paid for is kept.
+`jobs.py` starts it. SIGTERM ends it in good order: what was scored, written and paid for is kept.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from pathlib import Path
 from types import FrameType
 
 from labwright.assemble import Lab, open_lab
-from labwright.assemble_data import workbench
-from labwright.assemble_difficulty import score_rows, scored_document
-from labwright.assemble_reading import ReadingRoom
-from labwright.assemble_synthesis import Payer, make_rows
+from labwright.assemble.data import workbench
+from labwright.assemble.difficulty import score_rows, scored_document
+from labwright.assemble.reading import ReadingRoom
+from labwright.assemble.synthesis import Payer, make_rows
 from labwright.contracts.datajobs import ScoringAsked, SynthesisAsked
 from labwright.contracts.errors import BudgetError, LabwrightError
 from labwright.contracts.generation import Decoding
 from labwright.data.difficulty import Method
 from labwright.data.synthesis import Standing, read_spec
-from labwright.datajobs import JobEnd, JobOrder, JobProgress, must_be, read_order, write_end, write_progress
+from labwright.datajobs.jobs import JobEnd, JobOrder, JobProgress, must_be, read_order, write_end, write_progress
 from labwright.guard.checkins import CheckIns
 from labwright.guard.spending import SpendingKeeper
 

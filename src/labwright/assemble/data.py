@@ -1,6 +1,6 @@
 """Puts together what work on data needs from a lab: its workbench, its desk for tools, and a model that scores rows.
 
-Beside `assemble.py`, since studies need neither DuckDB nor a way to the Hub for their data.
+Beside `lab.py`, since studies need neither DuckDB nor a way to the Hub for their data.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import JsonValue
 
 from labwright.assemble import Lab
-from labwright.assemble_reading import ReadingRoom
+from labwright.assemble.reading import ReadingRoom
 from labwright.compute.environment import scrubbed
 from labwright.compute.sandbox import Mounts
 from labwright.contracts.data import AuditReport, Inspection, Purpose

@@ -1,6 +1,6 @@
 """Puts the intern together from a lab: its session in the ledger, its model, its tools and its capabilities.
 
-Beside `assemble.py`, since it alone needs pydantic-ai: no study command loads this file.
+Apart from `assemble`, since it alone needs pydantic-ai: no study command loads this file.
 """
 
 from __future__ import annotations

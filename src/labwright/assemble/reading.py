@@ -1,6 +1,6 @@
 """Puts together what a lab can read: papers, documentation and code, over one client for all public services.
 
-Beside `assemble.py`, since only what reads needs an HTTP client. Nothing is fetched before something is asked.
+Beside `lab.py`, since only what reads needs an HTTP client. Nothing is fetched before something is asked.
 """
 
 from __future__ import annotations
