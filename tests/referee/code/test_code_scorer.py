@@ -49,6 +49,15 @@ def test_a_right_program_passes_however_it_was_written_down(output: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("output", "prediction"),
+    [("    return 2 * x\n", "passed"), ("    import os; os._exit(3)", "failed: the program ended early (exit code 3)")],
+)
+def test_where_the_kernel_keeps_no_ceilings_a_watcher_changes_no_result(output: str, prediction: str) -> None:
+    watched = CodeScorer(SPEC, Sandbox(cgroups="off"), unconfined=True)
+    assert watched.score(ITEM, output).prediction == prediction
+
+
+@pytest.mark.parametrize(
     ("output", "why"),
     [
         ("    return 4\n", "AssertionError"),

@@ -8,7 +8,6 @@ Testing generated code by its behaviour follows HumanEval (Chen et al., 2021, ar
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import os
@@ -17,8 +16,10 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 
+from labwright.compute.fences import Fenced, fence
 from labwright.compute.sandbox import Mounts, Sandbox
 from labwright.contracts.errors import BackendError, BoundaryError
 from labwright.contracts.research import ItemResult
@@ -33,6 +34,8 @@ _LONGEST_LINE = 32 << 20
 _SHOWN = 200  # characters of what a program printed
 _TOO_LONG = (-signal.SIGXCPU, 128 + signal.SIGXCPU, -signal.SIGKILL, 128 + signal.SIGKILL)
 _LONGEST_OUTPUT = 20_000
+_TASKS = 256  # processes and threads of a side: numpy starts a thread a core
+_INTERPRETERS_BYTES = 256 << 20
 _SLACK_S = 20.0  # for starting two interpreters on a busy machine; the processor time is the true limit
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0"}
 
@@ -92,7 +95,9 @@ class CodeScorer:
     def _started(self, role: str, script: str, *args: str) -> _Side:
         argv = [sys.executable, "-I", "-B", str(_HERE / script), *args, str(self._spec.memory_mb << 20)]
         mounts = Mounts(read_only=(_HERE / script, _CONFINEMENT))
-        return _Side(role, self._sandbox.command(argv, mounts=mounts, cwd=Path("/"), gpus=False))
+        line = self._sandbox.command(argv, mounts=mounts, cwd=Path("/"), gpus=False)
+        most = 2 * (self._spec.memory_mb << 20) + _INTERPRETERS_BYTES
+        return _Side(role, fence(line, tasks=_TASKS, memory_bytes=most, mode=self._sandbox.cgroups))
 
     # -- programs that read and print ----------------------------------------------------------------------------------
 
@@ -154,10 +159,13 @@ class _Gone(Exception):  # noqa: N818
 
 
 class _Side:
-    """One process and its two pipes."""
+    """One process and its two pipes, with a fence around it: a program that takes over the sandbox's own process, and
+    so gets rid of the limits that it has itself, is still under those of the fence."""
 
-    def __init__(self, role: str, argv: list[str]) -> None:
+    def __init__(self, role: str, fenced: AbstractContextManager[Fenced]) -> None:
         self.role = role
+        self._fence = ExitStack()
+        argv = self._fence.enter_context(fenced).argv
         try:
             self._process = subprocess.Popen(
                 argv,
@@ -170,6 +178,7 @@ class _Side:
                 bufsize=0,
             )
         except OSError as error:
+            self._fence.close()
             raise BackendError(f"a program cannot be started: {error}", where=argv[0]) from error
         self._buffer = b""
         assert self._process.stdin is not None
@@ -179,12 +188,13 @@ class _Side:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(ProcessLookupError):
+        with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
+        self._fence.close()
 
     def write(self, message: object, deadline: float) -> None:
         """One line. Raises _Late where the other side does not read in time, _Gone where it has ended."""
