@@ -215,7 +215,8 @@ def test_a_run_that_ignores_sigterm_is_killed(tmp_path: Path, sandbox: Sandbox) 
 
 @both
 def test_a_daemon_left_behind_is_named_and_dead(tmp_path: Path, sandbox: Sandbox) -> None:
-    status, _ = run(ProcessBackend(tmp_path, sandbox), order(tmp_path / "run", DAEMON))
+    recipe = DAEMON + "time.sleep(2)\n"  # one that ends before its supervisor has seen it takes its daemon along
+    status, _ = run(ProcessBackend(tmp_path, sandbox), order(tmp_path / "run", recipe))
     assert status.state is RunState.SUCCEEDED
     assert len(status.left_behind) == 1
     assert "python" in status.left_behind[0]

@@ -16,7 +16,6 @@ import pytest
 from tests.agent.scripted import lab_in
 from tests.servers.openai_server import OpenAIServer, Reply, call
 
-from labwright import datajob
 from labwright.assemble import Lab
 from labwright.assemble.data import workbench
 from labwright.assemble.difficulty import score_rows
@@ -25,6 +24,7 @@ from labwright.contracts.datajobs import SynthesisAsked
 from labwright.contracts.errors import BudgetError, UsageError
 from labwright.contracts.sessions import SessionAdjusted, SessionBudget
 from labwright.data.difficulty import Method
+from labwright.datajobs import process
 from labwright.datajobs.jobs import ORDER, JobEnd, JobOrder
 from labwright.desk import LabDesk
 from labwright.intern import open_session
@@ -161,7 +161,7 @@ def job_of(do: Any, lab: Lab, out: str) -> JobEnd:
     asked = do._synthesis("rain.yaml", out, "local:stub", ())
     folder = lab.home / "job"
     folder.mkdir(exist_ok=True)
-    return datajob.synthesise(lab, asked, do.session_id, datajob.Told(folder))
+    return process.synthesise(lab, asked, do.session_id, process.Told(folder))
 
 
 def test_writer_and_judge_are_on_the_sessions_account_and_its_ceiling_ends_them(
