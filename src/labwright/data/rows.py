@@ -108,7 +108,9 @@ def _iterate_jsonl(path: Path) -> Iterator[tuple[int, Raw]]:
                 if text.strip():
                     yield number, _parse(text, number, path)
     except OSError as error:
-        raise DataError(f"the file cannot be read: {error.strerror}", where=str(path), cure="check it") from error
+        raise DataError(
+            f"the file cannot be read: {error.strerror}", where=str(path), cure="correct its path or its permissions"
+        ) from error
 
 
 def _decode(line: bytes, number: int, path: Path) -> str:

@@ -57,7 +57,11 @@ def check(script: Path, python: Path | None, json: bool) -> int:
     try:
         text = script.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
-        raise UsageError(f"the script cannot be read: {error.strerror}", where=str(script), cure="check it") from error
+        raise UsageError(
+            f"the script cannot be read: {error.strerror}",
+            where=str(script),
+            cure="give the path of a Python file that you may read",
+        ) from error
     room = ReadingRoom(open_lab(), python=python)
     try:
         found: Sequence[Problem] = room.documentation.check(text, script.resolve())

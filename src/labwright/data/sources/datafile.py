@@ -111,7 +111,9 @@ def unreadable(error: OSError, name: str) -> DataError:
         return DataError("there is no such file", where=name, cure="correct the path")
     if isinstance(error, IsADirectoryError):
         return DataError("this is a directory, not a file", where=name, cure="name a file in it")
-    return DataError(f"the file cannot be read: {error.strerror or error}", where=name, cure="check it")
+    return DataError(
+        f"the file cannot be read: {error.strerror or error}", where=name, cure="correct its path or its permissions"
+    )
 
 
 @lru_cache(maxsize=4096)
