@@ -7,10 +7,11 @@ class Timeline {
     this.touching = new Map();
     this.near = papers.map(() => ({cites: [], cited: []}));
     for (const [citing, cited] of links) { this.near[citing].cites.push(cited); this.near[cited].cited.push(citing); }
-    new ResizeObserver(() => this.resize()).observe(canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.dress());
     this.listen();
     this.dress();
+    this.resize();  // at once: an observer is told with the first frame only, which a page in the background may never have
+    new ResizeObserver(() => this.resize()).observe(canvas);
   }
 
   dress() {
