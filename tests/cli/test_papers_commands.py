@@ -75,6 +75,15 @@ def test_a_paper_is_read_by_section_kept_and_then_read_offline(services: PublicS
     assert missing.returncode == 1 and "the cache does not hold this" in missing.stderr
 
 
+def test_a_search_that_no_source_answers_fails_and_says_why_each_did_not(
+    services: PublicServices, tmp_path: Path
+) -> None:
+    told = labwright(services, tmp_path, "papers", "search", "words nobody kept", "--offline", "--json")
+    error = json.loads(told.stdout)["error"]
+    assert told.returncode == 1 and "s2: semantic-scholar is not asked offline" in error["what"]
+    assert error["what"] in told.stderr and error["cure"] == "ask once without `--offline`"
+
+
 def test_a_graph_is_ranked_drawn_and_walked_again_offline(services: PublicServices, home: Path, tmp_path: Path) -> None:
     picture = tmp_path / "graph.html"
     words = ("papers", "graph", "2305.18290", "--depth", "1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,10 @@ FILES = {
 
         def sink(a, **kwargs): ...
 
+        def keyed(size, **kwargs):
+            width = kwargs.pop("width", 1)
+            return size, width, kwargs
+
         def logged(function):
             @functools.wraps(function)
             def wrapper(*args, **kwargs):
@@ -72,6 +77,11 @@ FILES = {
             @staticmethod
             def merge(one, other): ...
             def run(self, steps): ...
+
+        def opened(path) -> "Plain | None": ...
+
+        def each() -> Plain:
+            yield Plain(1)
 
         class Derived(Plain):
             def __init__(self, name, **kwargs):
@@ -125,6 +135,9 @@ FILES = {
     "toy/callbacks.py": "class Callback: ...\n",
     "toy/nested/__init__.py": "from .deep import *\n",
     "toy/nested/deep.py": "__all__ = ['Moved']\nclass Moved: ...\nclass Hidden: ...\n",
+    "selfish/__init__.py": "from selfish import inner as inner, outer\n",
+    "selfish/inner.py": "def go(a): ...\n",
+    "selfish/outer.py": "",
     "dynamic/__init__.py": "for name in ('a', 'b'):\n    globals()[name] = 1\n",
     "unreadable/__init__.py": "def broken(:\n",
 }
@@ -197,7 +210,30 @@ WRONG = [
     ("import sys\nif sys.argv:\n    import nothing_here", "3 not-installed: `nothing_here` is not installed"),
     ("if __name__ == '__main__':\n    import nothing_here", "2 missing-module: `nothing_here` is not installed"),
     ("def f(:", "1 syntax: not Python"),
-    ("import json\njson.dumps({}, indnt=1, cls=None)", None),  # `dumps` takes any keyword: it cannot be told
+    ("import json\njson.dumps({}, depth=1, cls=None)", None),  # `dumps` takes any keyword: it cannot be told
+    (
+        "import json\njson.dumps({}, indnt=1)",
+        "2 unread-argument: `dumps` takes `indnt` in its `**kw`, where nothing reads it (did you mean `indent`?)",
+    ),
+    (
+        "from toy.plain import keyed\nkeyed(1, widht=2)",
+        "2 unread-argument: `keyed` takes `widht` in its `**kwargs`, where nothing reads it (did you mean `width`?)",
+    ),
+    ("from toy import *\nConfig(betta=1)", "2 unknown-argument: `Config` takes no argument `betta`"),
+    (
+        "from functools import partial\nfrom toy import Config\nmake = partial(Config, betta=1)",
+        "3 unknown-argument: `Config` takes no argument `betta`",
+    ),
+    (
+        "import functools\nfrom toy.plain import helper\nfunctools.partial(helper, 1, 2, 3)",
+        "3 too-many-arguments: `helper` takes at most 2 positional",
+    ),
+    (
+        "from toy.plain import opened\nopened('x').run(stepss=3)",
+        "2 unknown-argument: `Plain.run` takes no argument `stepss` (did you mean `steps`?)",
+    ),
+    ("import selfish\nselfish.inner.go(1, b=2)", "2 unknown-argument: `go` takes no argument `b`"),
+    ("import selfish\nselfish.outer.go(1)", "2 missing-attribute: `selfish.outer` has no `go`"),
     ("import textwrap\ntextwrap.dedant('x')", "2 missing-attribute: `textwrap` has no `dedant` (did you mean `dedent`"),
 ]
 
@@ -220,6 +256,12 @@ RIGHT = {
     "star imports": "from toy.nested import Moved",
     "submodules without importing them": "import toy\ntoy.callbacks.Callback()",
     "a sink of keywords": "from toy.plain import sink\nsink(1, anything=2)",
+    "a keyword that a sink reads itself": "from toy.plain import keyed\nkeyed(1, width=2, another=3)",
+    "what may be a subclass's": "from toy.plain import opened\np = opened('x')\np.run(3, other=1)\np.run()\np.more()",
+    "what is given one by one": "from toy.plain import each\neach().run(stepss=3)",
+    "a call that is to be completed": "from functools import partial\nfrom toy import Trainer\npartial(Trainer)()",
+    "a name of a star import and of the script": "from toy import *\ndef Config(betta): ...\nConfig(betta=1)",
+    "a later star import that cannot be read": "from toy import *\nfrom dynamic import *\nConfig(betta=1)",
     "a base's arguments through **kwargs": "from toy.plain import Derived\nDerived('n', size=1, depth=2)",
     "a constructor that renames what it gets": "from toy.plain import Renaming\nRenaming(width=1)",
     "a decorator that adds an argument": "from toy.plain import widened\nwidened(1, extra=2)",
@@ -262,6 +304,22 @@ RIGHT = {
 @pytest.mark.parametrize("script", RIGHT.values(), ids=RIGHT.keys())
 def test_nothing_is_said_of_what_works_or_cannot_be_told(docs: InstalledDocs, script: str) -> None:
     assert problems(docs, script) == []
+
+
+def test_a_notebook_is_checked_cell_by_cell(docs: InstalledDocs) -> None:
+    notebook = {
+        "cells": [
+            {"cell_type": "markdown", "source": "# Training\n"},
+            {"cell_type": "code", "source": ["%pip install toy\n", "!nvidia-smi\n", "from toy import Config\n"]},
+            {"cell_type": "code", "source": "%%bash\nrm -rf out"},
+            {"cell_type": "code", "source": "%%time\nfiles = !ls\nConfig?\nConfig(betta=1)"},
+        ],
+        "metadata": {},
+        "nbformat": 4,
+    }
+    (found,) = problems(docs, json.dumps(notebook))
+    assert found.startswith("4 unknown-argument: cell 4: `Config` takes no argument `betta`")
+    assert problems(docs, json.dumps({**notebook, "cells": []})) == []
 
 
 def test_files_beside_the_script_are_modules(docs: InstalledDocs, tmp_path: Path) -> None:

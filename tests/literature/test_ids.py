@@ -156,6 +156,16 @@ def test_ids_of_a_service_are_normalised_and_odd_ones_left_out() -> None:
         ("In KDD (https://doi.org/10.1145/3292500.3330701).", PaperIds(doi="10.1145/3292500.3330701")),
         ("doi:10.1016/S0092-8674(00)80029-6, 2000", PaperIds(doi="10.1016/s0092-8674(00)80029-6")),
         ("doi.org/10.48550/arXiv.1707.06347", PaperIds(arxiv="1707.06347")),
+        ("E. Witten. Anti de Sitter space. hep-th/9802150v2, 1998.", PaperIds(arxiv="hep-th/9802150")),
+        ("P. Turney. Thumbs up? cs.CL/0212032", PaperIds(arxiv="cs/0212032")),
+        ("In trees/0212032 and x/cs/0212032", PaperIds()),
+        ("https://aclanthology.org/2023.acl-long.1.pdf", PaperIds(doi="10.18653/v1/2023.acl-long.1")),
+        ("https://www.aclanthology.org/P19-1001/.", PaperIds(doi="10.18653/v1/p19-1001")),
+        ("https://aclanthology.org/P05-1001 and aclanthology.org/2022.lrec-1.5", PaperIds()),  # they have no DOI
+        (
+            "doi:10.1002/(SICI)1097-4571(199806)49:8<693::AID-ASI4>3.0.CO;2-O",
+            PaperIds(doi="10.1002/(sici)1097-4571(199806)49:8<693::aid-asi4>3.0.co;2-o"),
+        ),
         ("pages 2305.18290 and 1234", PaperIds()),  # nothing says that this number is an id
         ("", PaperIds()),
     ],

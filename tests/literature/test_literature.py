@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -191,6 +191,17 @@ def test_a_library_is_searched_too_and_alone_where_nothing_else_answers(library:
     assert [paper.title for paper in found.papers] == [DPO.title]
     assert [failure.source for failure in found.failures] == ["arxiv"]
     assert over(FakeSource(name="arxiv"), library=library).names == ("arxiv", "library")
+
+
+@pytest.mark.parametrize("ask", [Literature.search, Literature.snippets])
+def test_a_library_that_holds_nothing_of_it_does_not_hide_that_no_source_answered(
+    library: Library, ask: Callable[..., object]
+) -> None:
+    silent = over(FakeSource(name="arxiv", fails=DOWN), FakeSource(name="s2", fails=DOWN), library=library)
+    with pytest.raises(ServiceError, match=r"holds nothing that fits: arxiv: it is down .*; s2: it is down") as raised:
+        ask(silent, Query(RARE))
+    assert raised.value.cure == "come back later"
+    ask(silent, Query(RARE), ["library"])  # who asks the library alone is answered
 
 
 # One paper

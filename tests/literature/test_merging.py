@@ -90,6 +90,34 @@ def test_names_written_in_another_order_are_the_same_authors() -> None:
     assert len(merge([paper(arxiv="2305.18290"), other])) == 1
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "Search &amp; Learn: <i>Scaling</i> α-Divergences<sup>2</sup>",
+        "Search and Learn: Scaling $\\alpha$-Divergences2",
+    ],
+)
+def test_a_title_in_html_or_in_tex_is_the_same_title(written: str) -> None:
+    plainly = paper("Search & Learn: \\emph{Scaling} $\\alpha$-divergences$^2$", arxiv="2305.18290")
+    assert len(merge([plainly, paper(written, openalex="W1")])) == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "papers"),
+    [
+        ("Wei Wang", "Li Wang", 2),
+        ("Wei Wang", "W. Wang", 1),
+        ("Wei Wang", "Wang, Wei", 1),
+        ("Jane A. Doe", "Jane Doe", 1),
+        ("J. Doe", "Doe", 1),
+        ("W. Wang", "L. Wang", 2),
+    ],
+)
+def test_one_surname_is_shared_by_many(one: str, other: str, papers: int) -> None:
+    both = [paper(arxiv="2305.18290", authors=(one,)), paper(openalex="W1", authors=(other,))]
+    assert len(merge(both)) == papers
+
+
 def test_titles_do_not_chain_papers_over_the_years() -> None:
     yearly = [paper("Findings of the Shared Task on Sorting", s2=f"{n}" * 40, year=2018 + n) for n in range(5)]
     assert len(merge(yearly)) == 3

@@ -12,7 +12,8 @@ from labwright.documentation.docstrings import arguments
 from labwright.documentation.passing import own_nodes
 from labwright.documentation.problems import ProblemKind, nearest, quoted
 from labwright.documentation.resolving import Resolver
-from labwright.documentation.signatures import Fault, Given, Kind, Signature, faults
+from labwright.documentation.signatures import Fault, Given, Kind, Signature, faults, of_arguments
+from labwright.documentation.swallowed import Loading, meant_by, slips
 from labwright.documentation.symbols import Answer, ClassSymbol, FunctionSymbol, InstanceSymbol, Symbol
 
 _MOST_NAMED = 12  # arguments, where none is like the one that was given
@@ -51,6 +52,7 @@ class Calls:
         self._resolver = resolver
         self._known: dict[Symbol, Called | None] = {}
         self._deprecated: dict[Symbol, dict[str, str]] = {}
+        self._loading = Loading(resolver)
 
     def callable(self, symbol: Symbol) -> Called | None:
         """What it takes; None where that is not known."""
@@ -69,6 +71,8 @@ class Calls:
                 return Called(symbol.name, self.followed(signature, by), by, symbol)
             case FunctionSymbol():
                 found = classes.signature(symbol)
+                if found is None and symbol.perhaps:  # of such only slips are told, whatever wraps it
+                    found = of_arguments(symbol.node.args).without_first()
                 return None if found is None else Called(symbol.name, self.followed(found, symbol), symbol, symbol)
             case InstanceSymbol(of):
                 called = classes.attribute(of, "__call__", instance=True).only
@@ -148,11 +152,24 @@ class Calls:
         if any(one is None for one in known):
             return
         all_of_them = [one for one in known if one is not None]
-        found = [set(faults(one.signature, given)) for one in all_of_them]
+        found = [set(_certain(one, given)) for one in all_of_them]
         for fault, name in sorted(set.intersection(*found)):
             yield self._complaint(all_of_them[0], fault, name)
         if len(all_of_them) == 1:
-            yield from self._deprecations(all_of_them[0], given, literal)
+            called = all_of_them[0]
+            yield from self._deprecations(called, given, literal)
+            if called.by is not None:
+                yield from (Complaint(*told) for told in slips(called.by, called.name, called.signature, given))
+
+    def loading(self, of: Answer, given: Given) -> Iterator[Complaint]:
+        """What is wrong with a call of `from_pretrained` of what `of` is."""
+        return (Complaint(*told) for told in self._loading.problems(of.only, given))
+
+    def partial(self, answer: Answer, given: Given) -> Iterator[Complaint]:
+        """What is wrong with arguments that `functools.partial` keeps for later; more of them may come then."""
+        for complaint in self.complaints(answer, replace(given, more_keywords=True, more_positional=True), frozenset()):
+            if complaint.kind is not ProblemKind.DEPRECATED:
+                yield complaint
 
     def _complaint(self, called: Called, fault: Fault, name: str) -> Complaint:
         label = f"`{called.name}`"
@@ -241,6 +258,19 @@ class Calls:
             yield from ((name, "") for doc in docs for name in arguments(doc) if name not in said)
             if called.by is not None and called.by.owner is not None and link.symbol.node is called.by.owner.node:
                 return  # its `__init__` is the one that is called
+
+
+def _certain(called: Called, given: Given) -> Iterator[tuple[Fault, str]]:
+    """What is wrong with a call; of a method that a subclass may have changed, only slips of the pen."""
+    changed = isinstance(called.symbol, FunctionSymbol) and called.symbol.perhaps
+    for fault, name in faults(called.signature, given):
+        if not changed or (fault is Fault.UNKNOWN and meant_by(name, called.signature.keywords)):
+            yield fault, name
+
+
+def is_partial(answer: Answer) -> bool:
+    """Whether what is called is `functools.partial`, of which there is a compiled one, too."""
+    return any(isinstance(one, ClassSymbol) and one.path == "functools.partial" for one in answer.options)
 
 
 def is_super_init(call: ast.Call) -> bool:

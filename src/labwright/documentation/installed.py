@@ -18,6 +18,7 @@ from labwright.documentation.describing import Describer, SymbolDoc
 from labwright.documentation.environment import Environment
 from labwright.documentation.finding import defined
 from labwright.documentation.index import DocIndex, Hit
+from labwright.documentation.notebooks import cells
 from labwright.documentation.problems import Problem, nearest, quoted
 from labwright.documentation.resolving import Resolver
 from labwright.documentation.script import check
@@ -92,12 +93,19 @@ class InstalledDocs:
     def check(self, text: str, path: Path | None = None) -> tuple[Problem, ...]:
         """What of the installed packages a script uses wrongly, in order of lines; nothing of it is run.
 
+        Of a notebook each problem names its cell, and its line is that in the cell.
+
         Args:
-            text: the script.
+            text: the script, or the JSON of a notebook.
             path: where it lies, so that files beside it are not taken for packages that are missing.
         """
+        notebook = cells(text)
         with self._current():
-            return check(text, self.environment, self._resolver, path)
+            found = check(notebook.script if notebook else text, self.environment, self._resolver, path)
+        if notebook is None or not notebook.places:
+            return found
+        placed = [(notebook.places[min(one.line, len(notebook.places)) - 1], one) for one in found]
+        return tuple(replace(one, line=line, what=f"cell {cell}: {one.what}") for (cell, line), one in placed)
 
     def close(self) -> None:
         """Let go of the indexes."""

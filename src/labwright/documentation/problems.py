@@ -20,17 +20,18 @@ class ProblemKind(StrEnum):
     MISSING_ARGUMENT = "missing-argument"
     TOO_MANY_ARGUMENTS = "too-many-arguments"
     ARGUMENT_TWICE = "argument-given-twice"
+    SWALLOWED = "unread-argument"
     DEPRECATED = "deprecated"
     NOT_INSTALLED = "not-installed"
     UNCHECKED = "unchecked"
 
 
-WARNINGS = frozenset((ProblemKind.DEPRECATED, ProblemKind.NOT_INSTALLED, ProblemKind.UNCHECKED))
+WARNINGS = frozenset((ProblemKind.SWALLOWED, ProblemKind.DEPRECATED, ProblemKind.NOT_INSTALLED, ProblemKind.UNCHECKED))
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """A mistake that would end the script with an error, or (`is_error` False) something to change soon."""
+    """A mistake that would end the script with an error, or (`is_error` False) something to look at."""
 
     line: int
     column: int  # from 1

@@ -9,12 +9,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from labwright.documentation.classes import Classes
 from labwright.documentation.environment import Environment, Located
 from labwright.documentation.modules import Assigned, Bound, Imported, Module
-from labwright.documentation.passing import returns_its_argument
+from labwright.documentation.passing import own_nodes, returns_its_argument
+from labwright.documentation.signatures import alternatives
 from labwright.documentation.symbols import (
     ABSENT,
     Answer,
@@ -216,6 +218,8 @@ class Resolver:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 return Answer((FunctionSymbol(what.name, module, what),))
             case Imported(source, wanted):
+                if source == module.name and wanted == name and self.exists(f"{source}.{name}"):
+                    return self.imported(f"{source}.{name}")  # a package that imports a module of its own from itself
                 return self.imported(source) if wanted is None else self.imported_from(source, wanted)
             case Assigned(value, _):
                 if value is None:
@@ -312,7 +316,20 @@ class Resolver:
                 if isinstance(only, ClassSymbol):
                     return Answer((ClassSymbol(only.name, only.module, only.node, only.patched | patched),))
                 return first if not patched else opaque("changed by a call")
-        return opaque("what a call gives")
+        return self._promised(called) if isinstance(called, FunctionSymbol) else opaque("what a call gives")
+
+    def _promised(self, called: FunctionSymbol) -> Answer:
+        """What a function gives by its annotation, where that names classes and nothing wraps the function."""
+        node = called.node
+        if not isinstance(node, ast.FunctionDef) or self.classes.signature(called) is None:
+            return opaque("what a call gives")
+        if any(isinstance(inner, ast.Yield | ast.YieldFrom) for inner in own_nodes(node)):
+            return opaque("what is given one by one")
+        named = [self.infer(one, called.module).only for one in alternatives(node.returns)]
+        classes = [one for one in named if isinstance(one, ClassSymbol) and self.classes.makes_instances(one)]
+        if not classes or len(classes) < len(named):
+            return opaque("what a call gives")
+        return Answer(tuple(InstanceSymbol(one, exact=False) for one in dict.fromkeys(classes)))
 
     def attribute(self, symbol: Symbol, name: str) -> Answer:
         """What an attribute of something stands for."""
@@ -321,8 +338,17 @@ class Resolver:
                 return self.member(module, name)
             case ClassSymbol():
                 return self.classes.attribute(symbol, name, instance=False)
-            case InstanceSymbol(of):
-                return self.classes.attribute(of, name, instance=True)
+            case InstanceSymbol(of, exact):
+                answer = self.classes.attribute(of, name, instance=True)
+                if exact:
+                    return answer
+                if answer.absent:
+                    return opaque("a subclass may have it")
+                return Answer(
+                    tuple(
+                        replace(one, perhaps=True) if isinstance(one, FunctionSymbol) else one for one in answer.options
+                    )
+                )
             case _:
                 return opaque("an attribute of what is not known")
 

@@ -71,7 +71,17 @@ class Scopes:
             if name in at.names.bound:
                 return self._found(name, at)
             at = at.outer
-        return opaque("a built-in name, or from a star import")
+        return self._starred(name)
+
+    def _starred(self, name: str) -> Answer:
+        """What a star import at the top brings under a name: of several the last, unless one cannot be read."""
+        for star in reversed(self.top.names.stars):
+            offered = self._resolver.star_names(star)
+            if offered is None:
+                break
+            if name in offered:
+                return self._resolver.imported_from(star, name)
+        return opaque("a built-in name, or from a star import that cannot be read")
 
     def _found(self, name: str, scope: Scope) -> Answer:
         key = (scope, name)

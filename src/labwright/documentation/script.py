@@ -11,9 +11,11 @@ import ast
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
-from labwright.documentation.calls import Calls, Complaint, is_super_init
+from labwright.documentation.calls import Calls, Complaint, is_partial, is_super_init
 from labwright.documentation.environment import Environment, Located, normalised
 from labwright.documentation.finding import defined
 from labwright.documentation.guards import (
@@ -246,7 +248,14 @@ class ScriptCheck(ast.NodeVisitor):
             self._super_init(node, given)
             return
         answer = self._scopes.evaluate(node.func, self._scope)
-        for complaint in self._calls.complaints(answer, given, literal):
+        found = self._calls.complaints(answer, given, literal)
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "from_pretrained":
+            loaded = self._scopes.evaluate(node.func.value, self._scope)
+            found = chain(found, self._calls.loading(loaded, given))
+        elif is_partial(answer) and node.args and not isinstance(node.args[0], ast.Starred):
+            kept = self._scopes.evaluate(node.args[0], self._scope)
+            found = self._calls.partial(kept, replace(given, positional=given.positional - 1))
+        for complaint in dict.fromkeys(found):
             self._complain(node, complaint)
 
     def _super_init(self, node: ast.Call, given: Given) -> None:

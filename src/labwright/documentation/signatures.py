@@ -136,6 +136,26 @@ def of_arguments(args: ast.arguments, returns: ast.expr | None = None) -> Signat
     return Signature(tuple(found), text(returns))
 
 
+def alternatives(annotation: ast.expr | None) -> list[ast.expr]:
+    """What an annotation allows, `None` left out: `A` and `B` of `A | B`, `Union[A, B, None]` or `"A | B"`."""
+    match annotation:
+        case None | ast.Constant(value=None):
+            return []
+        case ast.Constant(value=str() as written):
+            try:
+                return alternatives(ast.parse(written.strip(), mode="eval").body)
+            except (SyntaxError, ValueError, RecursionError):
+                return [annotation]
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return [*alternatives(left), *alternatives(right)]
+        case ast.Subscript(value=ast.Name(id="Union" | "Optional") | ast.Attribute(attr="Union" | "Optional")):
+            inside = annotation.slice
+            parts = inside.elts if isinstance(inside, ast.Tuple) else [inside]
+            return [one for part in parts for one in alternatives(part)]
+        case _:
+            return [annotation]
+
+
 def text(node: ast.expr | None) -> str:
     """An expression's source; an annotation in quotes without them."""
     if node is None:

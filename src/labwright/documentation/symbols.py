@@ -33,13 +33,14 @@ class ClassSymbol:
 
 @dataclass(frozen=True, slots=True)
 class FunctionSymbol:
-    """A function or method. `bound`: its first parameter is filled already."""
+    """A function or method. `bound`: its first parameter is filled; `perhaps`: it, or what a subclass made of it."""
 
     name: str
     module: Module
     node: FunctionNode
     owner: ClassSymbol | None = None
     bound: bool = False
+    perhaps: bool = False
 
     @property
     def path(self) -> str:
@@ -48,9 +49,10 @@ class FunctionSymbol:
 
 @dataclass(frozen=True, slots=True)
 class InstanceSymbol:
-    """An object of exactly this class: its constructor was seen called."""
+    """An object of this class: its constructor was seen called. Not `exact`: a function promises it, or a subclass."""
 
     of: ClassSymbol
+    exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)

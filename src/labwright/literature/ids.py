@@ -22,19 +22,35 @@ _MOST_CHARACTERS = 2_000
 _NEW = r"(?P<yy>\d\d)(?P<mm>0[1-9]|1[0-2])\.(?P<number>\d{4,5})"
 _OLD = r"(?P<archive>[a-z]+(?:-[a-z]+)?)(?:\.[a-z]{2})?/(?P<serial>\d\d(?:0[1-9]|1[0-2])\d{3})"
 _ARXIV = re.compile(rf"(?:{_NEW}|{_OLD})(?:v\d{{1,3}})?", re.ASCII | re.IGNORECASE)
-_DOI = re.compile(r"10\.\d{4,9}(?:\.\d+){0,4}/[^\s\"<>]{1,300}", re.ASCII)
+_DOI = re.compile(  # with what Wiley's old ones have in their middle: …49:8<693::AID-ASI4>3.0…
+    r"10\.\d{4,9}(?:\.\d+){0,4}/[^\s\"<>]{1,300}(?:(?<=:\d)<\d[\d:]{0,9}::[\w-]{1,20}>[^\s\"<>]{1,40})?",
+    re.ASCII,
+)
 _OF_ARXIV = re.compile(r"10\.48550/arxiv\.(.+)", re.IGNORECASE)
 _SHA = re.compile(r"[0-9a-f]{40}", re.ASCII | re.IGNORECASE)
 _CORPUS = re.compile(r"\d{1,12}", re.ASCII)
 _WORK = re.compile(r"W\d{1,12}", re.ASCII | re.IGNORECASE)
 _LOCAL = re.compile(r"[\w.\-]{1,100}", re.ASCII)
 _PREFIXED = re.compile(r"(arxiv|doi|s2|sha|corpus(?:id)?|openalex|local|url)\s*:\s*(.+)", re.IGNORECASE | re.DOTALL)
+_ACL = re.compile(  # papers of the ACL's anthology that have its DOI: its own conferences since 2016
+    r"20[2-9]\d\.(?:acl|emnlp|naacl|eacl|findings|conll)-[a-z\d]+\.\d{1,4}|[DEKNPSW](?:1[6-9]|20)-\d{4}",
+    re.ASCII | re.IGNORECASE,
+)
 _STAMP = re.compile(r"\s*\[[\w.\-]+\].*", re.DOTALL)  # "2305.18290v3 [cs.LG] 13 Dec 2023", as on a first page
 _HOST = re.compile(r"(?:[\w-]+\.)+(?:org|co|com|net|edu|io)/", re.ASCII | re.IGNORECASE)
 _WORD = r"\s{0,3}[:.,]?\s{0,3}"  # bounded: bibliographies are hostile text, too
 _SAID = re.compile(
     rf"(?:\barxiv{_WORD}(?:e-?prints?{_WORD}|preprints?{_WORD})?(?:arxiv{_WORD})?(?:abs/)?|\b(?:abs|pdf|html)/)({_NEW}|{_OLD})",
     re.ASCII | re.IGNORECASE,
+)
+_ARCHIVES = (  # of the time before 2007; an id with one of them needs no other mark
+    r"acc-phys|adap-org|alg-geom|ao-sci|astro-ph|atom-ph|bayes-an|chao-dyn|chem-ph|cmp-lg|comp-gas|cond-mat|cs|dg-ga"
+    r"|funct-an|gr-qc|hep-ex|hep-lat|hep-ph|hep-th|math|math-ph|mtrl-th|nlin|nucl-ex|nucl-th|patt-sol|physics"
+    r"|plasm-ph|q-alg|q-bio|quant-ph|solv-int|supr-con"
+)
+_OLD_ALONE = re.compile(
+    rf"(?<![\w/.-])((?:{_ARCHIVES})(?:\.[A-Za-z]{{2}})?/\d\d(?:0[1-9]|1[0-2])\d{{3}})(?:v\d{{1,3}})?(?![\w/-])",
+    re.ASCII,
 )
 _SURROUNDING = " \t\r\n<>\"'`.,;"
 _PAIRS = {")": "(", "]": "[", "}": "{"}
@@ -98,9 +114,9 @@ def gathered(
 
 def mentioned(text: str) -> PaperIds:
     """The ids in a line of a bibliography, or in any short text: those that are marked as such, not bare numbers."""
-    said = _SAID.search(text)
+    said = _SAID.search(text) or _OLD_ALONE.search(text)
     doi = _DOI.search(unquote(text) if "%2f" in text.lower() else text)
-    return gathered(arxiv=said[1] if said else None, doi=doi[0] if doi else None)
+    return gathered(arxiv=said[1] if said else None, doi=doi[0] if doi else _of_anthology(text))
 
 
 def same(one: PaperIds, other: PaperIds) -> bool:
@@ -183,8 +199,17 @@ def _of_address(address: str) -> PaperIds | None:
         return _of_semantic_scholar(path, steps)
     if _at(host, "openalex.org"):
         return _some(gathered(openalex=parts.fragment or steps[-1]))
+    if _at(host, "aclanthology.org"):
+        return _some(gathered(doi=_of_anthology(f"aclanthology.org/{path}")))
     hit = _DOI.search(path)
     return _some(gathered(doi=hit[0].removesuffix(".pdf"))) if hit else None
+
+
+def _of_anthology(text: str) -> str | None:
+    """The DOI of a paper that an address of the ACL's anthology names."""
+    step = re.search(r"\baclanthology\.org/([\w.-]{6,40})", text, re.ASCII)
+    name = step[1].rstrip(".-").removesuffix(".pdf").removesuffix(".bib") if step else ""
+    return f"10.18653/v1/{name}" if _ACL.fullmatch(name) else None
 
 
 def _of_semantic_scholar(path: str, steps: list[str]) -> PaperIds | None:

@@ -82,15 +82,15 @@ class Literature:
         """Papers of all sources, or of those named, merged and ranked together, at most `query.limit`.
 
         Raises UsageError for an unknown source or an empty query, ServiceError (or the kind that all failures are of)
-        where no source answered.
+        where no source answered, also where the library did, which is always there, and holds nothing that fits.
         """
         check(query)
         asked = chosen(self._papers, sources)
         answers = ask_all(asked, lambda source: source.search(query))
-        if not answers.given:
-            raise none_answered("no source answered the search", answers.refused)
         found = [result for _, result in answers.given]
         fitting = [paper for paper in fuse([result.papers for result in found]) if fits(paper, query)]
+        if not fitting:
+            self._must_be_answered(answers)
         papers = tuple(fitting[: query.limit])
         totals = [result.total for result in found if result.total is not None]
         return Found(
@@ -231,8 +231,6 @@ class Literature:
         """Passages of papers, also of those in the library. Raises as `search` does."""
         check(query)
         answers = ask_all(chosen(self._snippets, sources), lambda source: source.snippets(query))
-        if not answers.given:
-            raise none_answered("no source answered the search", answers.refused)
         # The scores of two services have nothing in common, so their lists are dealt out in turn.
         dealt = sorted(
             ((place, snippet) for _, found in answers.given for place, snippet in enumerate(found)),
@@ -242,8 +240,18 @@ class Literature:
         for _, snippet in dealt:
             if fits(snippet.paper, query):
                 unique.setdefault((snippet.paper.id, " ".join(snippet.text.split())), snippet)
+        if not unique:
+            self._must_be_answered(answers)
         kept = tuple(unique.values())[: query.limit]
         return Passages(kept, answers.failures, remaining([snippet.paper for snippet in kept], query, ()))
+
+    def _must_be_answered(self, answers: Answers[R]) -> None:
+        """Raises where nothing was found and nobody but the library answered: others may know what was asked."""
+        own = self._library.name if self._library is not None else None
+        if any(name != own for name, _ in answers.given) or (answers.given and not answers.refused):
+            return
+        beside = ", and the library holds nothing that fits" if answers.given else ""
+        raise none_answered(f"no source answered the search{beside}", answers.refused)
 
     def _cited_by_sources(self, ids: PaperIds, direction: Direction, limit: int) -> Cited | tuple[Refused, ...]:
         """Also under the ids that others know, where nobody knows these."""

@@ -2,7 +2,8 @@
 
 Sources describe the same paper under different ids, with different gaps. Two descriptions are the same paper where
 they share any id, also over a third one; else where their titles are the same, letters and digits only, long enough to
-be nobody else's, with years at most one apart and no sign that they are two (different arXiv ids, different authors).
+be nobody else's, with years at most one apart and no sign that they are two (different arXiv ids, different authors:
+`Wei Wang` is not `Li Wang`, and `W. Wang` may be either).
 
 Of each field the first source that has it is believed, in the order of `_PRECEDENCE`; counts take the largest, for
 every service misses some. Rankings are joined by reciprocal rank fusion (Cormack, Clarke and Buettcher, 2009).
@@ -10,6 +11,7 @@ every service misses some. Rankings are joined by reciprocal rank fusion (Cormac
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
@@ -30,12 +32,15 @@ _CODE: tuple[SourceName, ...] = ("hf", "arxiv")
 _FUSION = 60  # the constant of the paper; larger makes the ranks of one source more alike
 _FEWEST_WORDS = 4  # titles below this are shared by too many papers
 _FEWEST_LETTERS = 20
+_MOST_AUTHORS = 30  # that are compared: whoever wrote a paper of thousands is told by these
 _MOST_NAMED_ALIKE = 20  # papers that a title is compared with: more that are all different name a series
 _GENERIC = re.compile(
     r"^(table of contents|front matter|back matter|(author|subject) index|list of (reviewers|contributors)"
     r"|(guest )?editorial|preface|introduction to the|message from the|proceedings of|supplementa(l|ry) |supporting inf"
     r"|appendix|book review|reply to|response to|comments? on|corrections? to|correction|erratum|corrigendum|retract)"
 )
+_TAG = re.compile(r"</?[A-Za-z][\w:]*(?:\s[^<>]*)?/?>")
+_STYLE = re.compile(r"\\(?:(?:text|math)[a-z]{2,3}|text|emph|boldsymbol|ensuremath)(?![A-Za-z])")
 _PREPRINT_VENUE = re.compile(r"^(arxiv|corr\b|preprint)", re.IGNORECASE)
 
 
@@ -65,10 +70,21 @@ def fuse(rankings: Sequence[Sequence[Paper]]) -> tuple[Paper, ...]:
 
 
 def plain(title: str) -> str:
-    """A title to compare by: lower case, letters and digits of any script only, single spaces."""
-    decomposed = unicodedata.normalize("NFKD", title.casefold())
-    kept = "".join(c if c.isalnum() else "" if unicodedata.combining(c) else " " for c in decomposed)
+    """A title to compare by: lower case, letters and digits of any script only, single spaces.
+
+    Services write some in HTML (`<i>Laws</i>`, `&amp;`) and some in TeX (`$\\alpha$-divergence`).
+    """
+    unmarked = _TAG.sub("", html.unescape(title)) if "<" in title or "&" in title else title
+    decomposed = unicodedata.normalize("NFKD", _STYLE.sub("", unmarked).replace("&", " and ").casefold())
+    kept = "".join(_kept(c) for c in decomposed)
     return " ".join(kept.split())
+
+
+def _kept(character: str) -> str:
+    """What a title is compared by of one character: a Greek letter is its name, as in TeX."""
+    if "α" <= character <= "ω":
+        return unicodedata.name(character).rpartition(" ")[2].lower().replace("lamda", "lambda")
+    return character if character.isalnum() else "" if unicodedata.combining(character) else " "
 
 
 @dataclass(slots=True)
@@ -152,7 +168,7 @@ def _may_be_one(first: _Group, second: _Group) -> bool:
     if all(arxiv) and arxiv[0].isdisjoint(arxiv[1]):
         return False
     names = [_names(group) for group in (first, second)]
-    if all(names) and names[0].isdisjoint(names[1]):
+    if all(names) and not any(_may_be_one_person(one, other) for one in names[0] for other in names[1]):
         return False
     years = [{paper.year for paper in group.papers if paper.year is not None} for group in (first, second)]
     if not all(years):  # without a year on one side, only known authors say that it is the same
@@ -160,9 +176,30 @@ def _may_be_one(first: _Group, second: _Group) -> bool:
     return max(years[0] | years[1]) - min(years[0] | years[1]) <= 1 or not years[0].isdisjoint(years[1])
 
 
-def _names(group: _Group) -> set[str]:
-    """The words of its authors' names: which of them is the surname depends on who wrote them down."""
-    return {word for paper in group.papers for author in paper.authors for word in plain(author).split() if word[1:]}
+def _names(group: _Group) -> set[tuple[str, ...]]:
+    """Its authors, each as the words of the name; of a long list the first ones and the last."""
+    written = {
+        tuple(plain(author).split())
+        for paper in group.papers
+        for author in (*paper.authors[:_MOST_AUTHORS], *paper.authors[_MOST_AUTHORS:][-1:])
+    }
+    return {name for name in written if any(word[1:] for word in name)}
+
+
+def _may_be_one_person(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """Whether two names share a word, and no two given names contradict each other.
+
+    Which of the words is the surname depends on who wrote them down. `J. Doe` may be `Jane Doe`, and `Jane A. Doe`.
+    """
+    shared = {word for word in one if word[1:]} & set(other)
+    if not shared:
+        return False
+    mine, theirs = ([word for word in name if word not in shared] for name in (one, other))
+    return not mine or not theirs or any(_abbreviates(a, b) for a in mine for b in theirs)
+
+
+def _abbreviates(one: str, other: str) -> bool:
+    return one.startswith(other) or other.startswith(one)
 
 
 def _one(papers: Sequence[Paper]) -> Paper:

@@ -9,7 +9,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Final
 
-_GIT_ANSWERS_S: Final = 30.0
+_GIT_ANSWERS_S: Final = 120.0
 _MOST_FILES: Final = 100_000
 _SECRET_NAMES: Final = (
     *(".env", ".env.*", "*.env", ".envrc", ".netrc", "_netrc", ".pypirc", ".npmrc", ".git-credentials", ".htpasswd"),

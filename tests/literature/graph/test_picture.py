@@ -107,7 +107,8 @@ def test_a_day_of_another_year_does_not_move_a_paper() -> None:
 def test_in_a_browser_the_page_draws_itself_and_runs_nothing_of_a_title(hostile: Survey, tmp_path: Path) -> None:
     file = tmp_path / "graph.html"
     file.write_text(picture(hostile), encoding="utf-8")
-    flags = "--headless --no-sandbox --disable-gpu --disable-background-networking --no-first-run --disable-sync --window-size=1280,800"
+    flags = "--headless --no-sandbox --disable-gpu --disable-background-networking --no-first-run --disable-sync"
+    flags += " --window-size=1280,800"
     profile = f"--user-data-dir={tmp_path / 'profile'}"
     command = ["chromium", *flags.split(), profile, "--virtual-time-budget=2000", "--dump-dom", file.as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)

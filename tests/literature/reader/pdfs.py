@@ -18,6 +18,7 @@ class Set:
     size: float = 10.0
     bold: bool = False
     x: float = 72.0
+    stays: bool = False  # what comes next stands on the same line
 
 
 def heading(text: str, size: float = 12.0) -> Set:
@@ -56,7 +57,7 @@ def _drawing(lines: Sequence[Set | str]) -> bytes:
     y = 740.0
     for line in (Set(line) if isinstance(line, str) else line for line in lines):
         parts.append(f"BT /F{2 if line.bold else 1} {line.size} Tf {line.x} {y} Td ({_escaped(line.text)}) Tj ET")
-        y -= line.size * 1.3
+        y -= 0.0 if line.stays else line.size * 1.3
     return "\n".join(parts).encode("cp1252")
 
 

@@ -210,7 +210,7 @@ def test_the_bibliography_has_keys_titles_and_ids_from_links_and_text() -> None:
     assert first.title == "Direct preference optimization"
     assert (second.ids.doi, second.by, second.title) == ("10.1145/3292500", "link", "Training with feedback")
     assert (third.ids, third.by) == (PaperIds(), "")
-    assert "Cited by" not in fourth.text
+    assert fourth.text == "J. Schulman. Proximal policy optimization. 2017."
 
 
 def test_sections_keep_their_text_when_headings_tags_and_attributes_are_missing() -> None:
@@ -249,7 +249,7 @@ def test_markup_that_is_nested_too_deeply_is_text_with_a_remark_or_an_error_but_
     started = time.process_time()
     with pytest.raises(ServiceError, match="nested too deeply"):
         latexml.check(make.page(make.whole("<b>" * 60_000)))
-    assert time.process_time() - started < 5
+    assert time.process_time() - started < 30
 
 
 def test_nested_lists_tables_and_notes_without_end_do_not_crash() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -97,6 +98,16 @@ def test_where_everything_fails_the_error_lists_every_place(build: Build) -> Non
     for part in ("arxiv-html: ", "ar5iv: ", "pdf: ", "instead of a PDF", "hf-markdown: ", "papers add"):
         assert part in caught.value.one_line()
     assert caught.value.where == "arxiv:2305.18290"
+
+
+def test_where_there_is_no_connection_that_is_what_is_to_be_cured(tmp_path: Path) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # nobody listens there, and nobody else can while it is held
+        nowhere = Service("nowhere", f"http://127.0.0.1:{nobody.getsockname()[1]}")
+        reader = Reader(Http(tmp_path / "cache", patience=Patience.hurried()), nowhere, nowhere, nowhere, nowhere)
+        with pytest.raises(ServiceError, match="no connection") as caught:
+            reader.read(PAPER)
+    assert (caught.value.cure or "").startswith("check the connection and try again; `--offline`")
 
 
 def test_where_no_place_has_it_that_is_not_found(build: Build) -> None:

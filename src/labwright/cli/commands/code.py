@@ -23,10 +23,10 @@ def add_to(app: typer.Typer) -> None:
 def docs(
     query: Annotated[str, typer.Argument(metavar="SYMBOL|QUERY", help="trl.SFTConfig, SFTTrainer.train, or words")],
     package: Annotated[
-        list[str] | None, typer.Option("--package", help="look in these packages; may be repeated")
+        list[str] | None, typer.Option("--package", metavar="NAME", help="look in these packages; may be repeated")
     ] = None,
     source: Annotated[bool, typer.Option("--source", help="show the source text too")] = False,
-    offset: Annotated[int, typer.Option("--offset", min=0, help="go on from this character")] = 0,
+    offset: Annotated[int, typer.Option("--offset", metavar="N", min=0, help="go on from this character")] = 0,
     web: Annotated[bool, typer.Option("--web", help="ask the web documentation; a URL reads that page")] = False,
     python: Python = None,
     offline: Offline = False,
@@ -42,7 +42,7 @@ def examples(
     repo: Annotated[
         str | None, typer.Option("--repo", metavar="OWNER/NAME|DIR", help="only in this repository")
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="at most so many")] = 10,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="at most so many")] = 10,
     offline: Offline = False,
     json: Json = False,
 ) -> None:
@@ -54,9 +54,9 @@ def examples(
 def repos(
     query: Annotated[str, typer.Argument(metavar="QUERY", help="words, or GitHub's own qualifiers")],
     sort: Annotated[
-        str, typer.Option("--sort", help="stars, updated, forks, or best for GitHub's own order")
+        str, typer.Option("--sort", metavar="ORDER", help="stars, updated, forks, or best for GitHub's own order")
     ] = "stars",
-    limit: Annotated[int, typer.Option("--limit", min=1, help="at most so many")] = 10,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="at most so many")] = 10,
     offline: Offline = False,
     json: Json = False,
 ) -> None:
@@ -67,7 +67,7 @@ def repos(
 @code.command("files")
 def files(
     repo: Annotated[str, typer.Argument(metavar="REPO", help="OWNER/NAME, hf:KIND/OWNER/NAME, or a directory")],
-    under: Annotated[str, typer.Option("--under", help="only in this folder")] = "",
+    under: Annotated[str, typer.Option("--under", metavar="FOLDER", help="only in this folder")] = "",
     offline: Offline = False,
     json: Json = False,
 ) -> None:

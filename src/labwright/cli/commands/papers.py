@@ -15,7 +15,7 @@ PaperId = Annotated[
     str, typer.Argument(metavar="ID", help="an arXiv id, a DOI, a URL of either, or any id that search shows")
 ]
 PaperIds = Annotated[list[str], typer.Argument(metavar="ID...", help="one id or several")]
-Limit = Annotated[int, typer.Option("--limit", min=1, help="at most so many")]
+Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="at most so many")]
 
 
 @papers.command("search")
@@ -29,9 +29,12 @@ def search(
     until: Annotated[
         int | None, typer.Option("--until", metavar="YEAR", help="published in this year or earlier")
     ] = None,
-    min_citations: Annotated[int | None, typer.Option("--min-citations", min=0, help="cited at least so often")] = None,
+    min_citations: Annotated[
+        int | None, typer.Option("--min-citations", metavar="N", min=0, help="cited at least so often")
+    ] = None,
     source: Annotated[
-        list[str] | None, typer.Option("--source", help="arxiv, hf, s2, openalex, library; may be repeated")
+        list[str] | None,
+        typer.Option("--source", metavar="NAME", help="arxiv, hf, s2, openalex, library; may be repeated"),
     ] = None,
     limit: Limit = 20,
     offline: Offline = False,
@@ -53,7 +56,9 @@ def passages(
     until: Annotated[
         int | None, typer.Option("--until", metavar="YEAR", help="published in this year or earlier")
     ] = None,
-    source: Annotated[list[str] | None, typer.Option("--source", help="s2, library; may be repeated")] = None,
+    source: Annotated[
+        list[str] | None, typer.Option("--source", metavar="NAME", help="s2, library; may be repeated")
+    ] = None,
     limit: Limit = 10,
     offline: Offline = False,
     json: Json = False,
@@ -72,9 +77,9 @@ def show(paper: PaperId, offline: Offline = False, json: Json = False) -> None:
 def read(
     paper: PaperId,
     section: Annotated[
-        str | None, typer.Option("--section", help="a section's number or name; `list` lists them")
+        str | None, typer.Option("--section", metavar="NAME", help="a section's number or name; `list` lists them")
     ] = None,
-    offset: Annotated[int, typer.Option("--offset", min=0, help="go on from this character")] = 0,
+    offset: Annotated[int, typer.Option("--offset", metavar="N", min=0, help="go on from this character")] = 0,
     offline: Offline = False,
     json: Json = False,
 ) -> None:
@@ -109,8 +114,10 @@ def resources(paper: PaperId, limit: Limit = 20, offline: Offline = False, json:
 @papers.command("graph")
 def graph(
     ids: PaperIds,
-    depth: Annotated[int, typer.Option("--depth", min=1, max=4, help="how many citations away")] = 2,
-    requests: Annotated[int, typer.Option("--requests", min=1, help="at most so many questions to the services")] = 60,
+    depth: Annotated[int, typer.Option("--depth", metavar="N", min=1, max=4, help="how many citations away")] = 2,
+    requests: Annotated[
+        int, typer.Option("--requests", metavar="N", min=1, help="at most so many questions to the services")
+    ] = 60,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE.html", help="write the picture here")] = None,
     offline: Offline = False,
     json: Json = False,
@@ -124,10 +131,12 @@ def recipes(
     ids: PaperIds,
     model: Annotated[
         str | None,
-        typer.Option("--model", "-m", help="a model that reads; without one, rules over tables and sentences"),
+        typer.Option(
+            "--model", "-m", metavar="MODEL", help="a model that reads; without one, rules over tables and sentences"
+        ),
     ] = None,
     budget_usd: Annotated[
-        float, typer.Option("--budget-usd", min=0.0, help="ceiling on what the model may cost")
+        float, typer.Option("--budget-usd", metavar="USD", min=0.0, help="ceiling on what the model may cost")
     ] = 1.0,
     offline: Offline = False,
     json: Json = False,
@@ -139,7 +148,7 @@ def recipes(
 @papers.command("add")
 def add(
     what: Annotated[str, typer.Argument(metavar="FILE.pdf|ID", help="a PDF, or a paper's id")],
-    why: Annotated[str, typer.Option("--why", help="why it matters here")] = "",
+    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="why it matters here")] = "",
     offline: Offline = False,
     json: Json = False,
 ) -> None:

@@ -97,6 +97,8 @@ def _title(lines: Sequence[Line], said: str, body: float) -> tuple[str, int]:
         start = next(n for n, line in enumerate(top) if line.size == largest)
         end = start
         while end < len(top) and end - start < 5 and top[end].size >= largest * 0.95:
+            if end > start and _NAMED.fullmatch(re.sub(r"^\d\.?\s+", "", top[end].text)):
+                break  # the first heading, in type as large as the title's
             end += 1
         text = " ".join(line.text for line in top[start:end])
         if len(text) >= 8 and not re.fullmatch(r"[\d\W]+", text):

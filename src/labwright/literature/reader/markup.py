@@ -31,7 +31,7 @@ _BLOCKS = frozenset(
     {"p", "div", "section", "article", "figure", "blockquote", "figcaption", "center", "h1", "h2", "h3", "h4", "h5"}
     | {"h6", "header", "main", "aside", "details", "foreignobject", "li", "dd", "dt"}
 )
-_BLOCK_CLASSES = frozenset({"ltx_p", "ltx_para", "ltx_caption", "ltx_block", "ltx_quote"})
+_BLOCK_CLASSES = frozenset({"ltx_p", "ltx_para", "ltx_caption", "ltx_block", "ltx_quote", "ltx_bibblock"})
 _EQUATIONS = frozenset({"ltx_equation", "ltx_equationgroup", "ltx_eqn_table"})
 _LISTS = frozenset({"ltx_itemize", "ltx_enumerate", "ltx_description"})
 _PICTURED_TEXT = ".ltx_p, .ltx_para, .ltx_listing, .ltx_tabular, p"

@@ -14,7 +14,6 @@ import unicodedata
 import zlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from io import BytesIO
 
 from pypdf import PageObject, PdfReader
@@ -22,6 +21,7 @@ from pypdf.errors import DependencyError, FileNotDecryptedError, PyPdfError
 from pypdf.generic import DictionaryObject
 
 from labwright.contracts.errors import UsageError
+from labwright.literature.reader.columns import Run, in_reading_order
 from labwright.literature.reader.prints import Limits, Line, Print, check_size
 
 BROKEN = (
@@ -137,32 +137,22 @@ class _OvertimeError(Exception):
     """The time is over in the middle of a page. None of pypdf's kinds, so that no page is cut without a word."""
 
 
-@dataclass(slots=True)
-class _Building:
-    """A line whose pieces are still coming."""
-
-    text: list[str] = field(default_factory=list)
-    x: float | None = None
-    sizes: Counter[float] = field(default_factory=Counter)
-    bold: int = 0
-
-    def add(self, text: str, x: float, size: float, bold: bool) -> None:
-        self.text.append(text)
-        letters = len(text.strip())
-        if letters:
-            self.x = x if self.x is None else self.x
-            self.sizes[round(size, 1)] += letters
-            self.bold += letters if bold else 0
-
-    def line(self, page: int) -> Line:
-        text = re.sub(r"\s+", " ", "".join(self.text)).strip()
-        size = self.sizes.most_common(1)[0][0] if self.sizes else 0.0
-        return Line(text, page, round(self.x or 0.0, 1), size, self.bold * 2 > sum(self.sizes.values()))
+def _line(runs: Sequence[Run], page: int) -> Line:
+    """What was drawn on one line."""
+    text = re.sub(r"\s+", " ", "".join(run.text for run in runs)).strip()
+    sizes: Counter[float] = Counter()
+    bold = 0
+    for run in runs:
+        letters = len(run.text.strip())
+        sizes[round(run.size, 1)] += letters
+        bold += letters if run.bold else 0
+    size = sizes.most_common(1)[0][0] if +sizes else 0.0
+    first = next((run.x for run in runs if run.text.strip()), 0.0)
+    return Line(text, page, round(first, 1), size, bold * 2 > sizes.total())
 
 
 def _lines(page: PageObject, number: int, until: float) -> list[Line]:
-    done: list[Line] = []
-    building = [_Building()]
+    drawn: list[list[Run]] = [[]]
 
     def piece(text: str, cm: Sequence[float], tm: Sequence[float], font: DictionaryObject | None, size: float) -> None:
         """Called by pypdf with each run of text of one font, its newlines included."""
@@ -172,9 +162,8 @@ def _lines(page: PageObject, number: int, until: float) -> list[Line]:
         clean = text.translate(_UNWANTED).encode("utf-8", "replace").decode("utf-8")
         for order, part in enumerate(clean.split("\n")):
             if order:
-                done.append(building[0].line(number))
-                building[0] = _Building()
-            building[0].add(part, x, abs(size) * scale, _BOLD.search(name) is not None)
+                drawn.append([])
+            drawn[-1].append(Run(part, x, abs(size) * scale, _BOLD.search(name) is not None))
 
     def step(*_: object) -> None:
         """Called by pypdf before each of a page's drawing instructions."""
@@ -184,7 +173,7 @@ def _lines(page: PageObject, number: int, until: float) -> list[Line]:
     page.extract_text(visitor_operand_before=step, visitor_text=piece)
     if time.monotonic() > until:  # pypdf may have gone on without the part in which the time ended
         raise _OvertimeError
-    done.append(building[0].line(number))
+    done = [_line(runs, number) for runs in in_reading_order(drawn)]
     return [line for line in done if line.text and not _STAMP.match(line.text)]
 
 

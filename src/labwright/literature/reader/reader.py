@@ -149,6 +149,9 @@ def _failed(paper: Paper, failures: list[tuple[str, LabwrightError]]) -> Service
         f"{origin}: {error.what}{f' ({error.where})' if error.where else ''}" for origin, error in failures
     )
     made = kind if issubclass(kind, ServiceError) else ServiceError
+    cures = {error.cure for _, error in failures}
     if made is not ServiceError and failures[0][1].cure:
         cure = failures[0][1].cure
+    elif len(cures) == 1 and (shared := cures.pop()):  # of all places at once, as where there is no connection
+        cure = f"{shared}; or {cure}"
     return made(f"its full text could not be read. {answers}", where=paper.id, cure=cure)

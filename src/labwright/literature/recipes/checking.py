@@ -24,6 +24,8 @@ _MOST_PASSAGES = 8
 _YES_OR_NO = frozenset({"true", "false", "yes", "no", "on", "off"})
 _LONGEST_FIELD = 300
 _DIGIT = re.compile(r"\d")
+_WHICH_OF_THEM = re.compile(r"[(\[]((?:effective|global|total|overall)|per[ -](?:device|GPU))[)\]]", re.IGNORECASE)
+_NOT_ANOTHER = r"(?!(?:schedul|decay|warm|ratio|steps?|type|mult|scal|anneal)\w*)"  # an "LR warmup" is no rate
 
 
 def check(recipes: Iterable[Recipe], document: Document) -> Extraction:
@@ -183,9 +185,13 @@ def plausible(setting: Setting, given: Iterable[Number]) -> bool:
 @lru_cache(maxsize=4096)
 def labelled(setting: Setting, cell: str) -> bool:
     """Whether a cell of a table is the label of this hyperparameter, alone or with a symbol or unit in parentheses."""
-    said = re.sub(r"\([^()]{0,40}\)|\[[^\[\]]{0,40}\]", " ", plain(cell))
+    whole = plain(cell)
+    said = re.sub(r"\([^()]{0,40}\)|\[[^\[\]]{0,40}\]", " ", whole)
     said = " ".join(said.strip(" :*†‡").split())
-    return re.fullmatch(rf"(?:{setting.label})(?: [^\W\d_]{{1,8}})?", said, re.IGNORECASE) is not None
+    kind = _WHICH_OF_THEM.search(whole)
+    if kind:
+        said = f"{kind[1]} {said}"
+    return re.fullmatch(rf"(?:{setting.label})(?: {_NOT_ANOTHER}[^\W\d_]{{1,8}})?", said, re.IGNORECASE) is not None
 
 
 def _method_stands(method: str, text: Text) -> bool:

@@ -68,6 +68,11 @@ _NO_SCORE = re.compile(
     r"\s*-?\s*(?:shots?|epochs?|steps?|examples?|samples?|problems?|questions?|times|x\b|×|B\b|k\b|seeds?)"
 )
 _ALSO_OF_EVALUATION = frozenset({"temperature", "precision", "max_completion_length", "num_generations"})
+_OF_OTHERS = re.compile(  # their subject is somebody else: not "following Smith et al., we use"
+    r"(?<![A-Za-z])(?:et al\.?,?|(?:[Pp]rior|[Pp]revious|[Ee]arlier) (?:works?|studies|approaches|papers))"
+    r"(?:\s*(?:\([^()]{1,40}\)|\[[^\[\]]{1,40}\]))?\s+(?:\w+ly\s+)?"
+    r"(?:train|fine-?\s?tun|use[sd]?\b|set|employ|adopt|appl|report|chose|choose|optimi[sz])"
+)
 _BY_THEM = re.compile(r"\b(?:we|our|ours)\b|fine-?\s?tun|train", re.IGNORECASE)
 
 
@@ -130,7 +135,8 @@ def _sentences(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 def _sentence(text: str, start: int, end: int) -> _Sentence:
     said = " ".join(plain(text[start:end]).split())
-    return _Sentence(start, end, said, tuple(_settings(said)))
+    others = _OF_OTHERS.search(said) is not None
+    return _Sentence(start, end, said, () if others else tuple(_settings(said)))
 
 
 # Hyperparameters
@@ -251,6 +257,8 @@ def _label(setting: Setting) -> re.Pattern[str]:
 
 def _results_of(text: str, sentence: _Sentence) -> Iterator[Recipe]:
     said = sentence.plain
+    if _OF_OTHERS.search(said):
+        return
     if not (METHOD.search(said) or _BY_THEM.search(said)) or not BENCHMARK.search(said):
         return
     written = [

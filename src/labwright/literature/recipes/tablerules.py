@@ -26,7 +26,7 @@ from labwright.literature.recipes.vocabulary import (
 
 _LONGEST_VALUE = 80
 _UNIT_FACTOR = re.compile(r"[×x*]\s?10|\d?e-\d", re.IGNORECASE)  # "(×1e-5)" in a label: the cells are not the values
-_A_SCORE = re.compile(r"[+~≈]?\s?\d{1,4}(?:\.\d+)?\s?%?(?:\s?[±(_].{0,20})?[†‡*]{0,2}")
+_A_SCORE = re.compile(r"[+~≈]?\s?\d{1,4}(?:\.\d+)?\s?%?(?:\s?(?:[±(_↑↓▲▼△▽]|[+−-]\d).{0,20})?[†‡*]{0,2}")
 _FEWEST_LABELS = 2
 _MOST_COLUMNS = 64
 _MOST_BASE_ROWS = 20

@@ -153,6 +153,8 @@ DATASET = re.compile(
     r"|OpenThoughts(?:[23]|-114k)?|s1K(?:-1\.1)?|LIMO|Big-?Math|Skywork-OR1|MathInstruct|CodeAlpaca"
     r"|Magicoder(?:-OSS)?|Natural Instructions"
     r"|Super-NaturalInstructions|P3|Reddit TL;DR|TL;DR|IMDb|GSM8[Kk] training set|MATH training set)(?![A-Za-z0-9])"
+    # With a size behind it, it is a model that was trained on it: Alpaca 7B, Tülu 3 8B, OpenHermes-2.5-Mistral-7B
+    r"(?![ -](?:\d(?:\.\d)?[ -])?(?:(?:SFT|DPO|RLVR|Instruct|Mistral|Llama)[ -])?\d{1,3}(?:\.\d{1,2})?\s?B(?![A-Za-z]))"
 )
 BENCHMARK = re.compile(
     r"(?<![A-Za-z\\])(?:GSM-?8[Kk](?:-Hard)?|GSM1[Kk]|GSM-Plus|MATH(?:[- ]?500)?(?![A-Za-z-])"
