@@ -62,3 +62,30 @@ def test_where_no_row_can_be_converted_there_is_no_version_and_every_reason(tmp_
         convert_source(bench, src, tmp_path / "out.jsonl", "messages")
     assert len((tmp_path / "out.rejects.jsonl").read_text().splitlines()) == 3
     assert all(version.lineage[-1].transform != "convert" for version in bench.ledger.datasets())
+
+
+def test_columns_whose_names_tell_nothing_are_told_by_role(tmp_path: Path, bench: Workbench) -> None:
+    src = source(tmp_path, [{"frage": f"Was ist {n}?", "antwort": f"Eine Zahl, {n}.", "note": "x"} for n in range(5)])
+    with pytest.raises(DataError, match=r"no known layout has the columns frage, antwort, note.*--column prompt"):
+        convert_source(bench, src, tmp_path / "out.jsonl", "messages")
+    columns = {"prompt": "frage", "answer": "antwort"}
+    done = convert_source(bench, src, tmp_path / "out.jsonl", "prompt-completion", columns=columns)
+    first = json.loads((tmp_path / "out.jsonl").read_text().splitlines()[0])
+    assert first == {"prompt": "Was ist 0?", "completion": "Eine Zahl, 0."}
+    assert done.layout.others == ("note",)
+    assert done.version.lineage[-1].params["columns"] == columns
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"poem": "instruction"}, r"no role 'poem'.*use one of: system, context"),
+        ({"prompt": "frage"}, r"no column 'frage'.*the columns are instruction, output, level"),
+        ({"label": "level"}, "columns for label alone are no known layout"),
+    ],
+)
+def test_a_role_or_column_that_there_is_not_is_named(
+    columns: dict[str, str], said: str, tmp_path: Path, bench: Workbench
+) -> None:
+    with pytest.raises(DataError, match=said):
+        convert_source(bench, source(tmp_path, ROWS), tmp_path / "out.jsonl", "messages", columns=columns)

@@ -256,9 +256,11 @@ class LabData:
         lines = [f"{step.version or 'source'} {step.place} {step.transform}" for step in traced.steps]
         return [*lines, traced.ends] if traced.ends else lines
 
-    def convert(self, src: str, out: Path, to: str, split: str | None) -> Conversion:
+    def convert(
+        self, src: str, out: Path, to: str, split: str | None, columns: Mapping[str, str] | None = None
+    ) -> Conversion:
         """Into another layout."""
-        return convert_source(self._bench, src, out, cast(Target, to), source_split=split)
+        return convert_source(self._bench, src, out, cast(Target, to), columns=columns, source_split=split)
 
     def transform(self, name: str, src: str, out: Path, options: Mapping[str, Any]) -> Mapping[str, Any]:
         """dedup, filter, subset or upsample."""

@@ -137,7 +137,12 @@ class DataTools:
     # -- changing ------------------------------------------------------------------------------------------------------
 
     async def data_convert(
-        self, src: str, out: str, to: Literal["messages", "prompt-completion", "preference", "prompt"], split: str = ""
+        self,
+        src: str,
+        out: str,
+        to: Literal["messages", "prompt-completion", "preference", "prompt"],
+        split: str = "",
+        columns: dict[str, str] | None = None,
     ) -> str:
         """Convert a known layout to what trainers take. Rows that cannot be are kept aside with their reasons.
 
@@ -146,8 +151,11 @@ class DataTools:
             out: a new .jsonl file in the workspace
             to: the layout
             split: default: train where there is one
+            columns: by role, where names do not tell: {"prompt": "frage", "answer": "antwort"}
         """
-        done = await asyncio.to_thread(self._desk.data.convert, self._source(src), self._target(out), to, split or None)
+        done = await asyncio.to_thread(
+            self._desk.data.convert, self._source(src), self._target(out), to, split or None, columns
+        )
         written = done.written
         return answer(
             {"version": done.version.id, "rows": written.rows, "rejected": written.rejected,

@@ -114,6 +114,9 @@ def test_masking_leaves_ordinary_text_as_it_is() -> None:
         ("2001:4860:4860:0:0:0:0:8844", "IP address"),
         ("529.982.247-25", "national id (Brazil)"),
         ("529.982.247-26", ""),
+        ("93.184.216.34", "IP address"),
+        ("version numbers 1.22.3.1 and 7.1.4.34", ""),
+        ("1.0.0.127.in-addr.arpa", ""),
         ("3.14159265358979", ""),
         ("1 + 23456789 = 23456790", ""),
         ("f(x)=2^31-1=2147483647", ""),
@@ -129,6 +132,41 @@ def test_checksums_agree_with_published_examples() -> None:
     assert verhoeff("2363") and not verhoeff("2364")
     assert is_public_ip("93.184.216.34") and not is_public_ip("10.0.0.1") and not is_public_ip("203.0.113.7")
     assert is_phone("+1 415 600 2233") and not is_phone("+1 415 555 0123")
+
+
+def test_long_numbers_that_pass_a_checksum_by_chance_are_no_cards(tmp_path: Path) -> None:
+    rng = random.Random(3)
+    rows = []
+    for _ in range(300):
+        a, b = rng.randrange(10**15, 10**16), rng.randrange(10**15, 10**16)
+        rows.append({"prompt": f"{a} + {b} =", "completion": str(a + b)})
+    (found,) = of(audited(tmp_path, rows), IssueClass.PII)
+    assert found.severity == "info" and "a tenth of any such numbers" in found.what
+    for row in rows[:40]:
+        row["prompt"] = "pay with 4539 1488 0343 6467"
+    assert [issue.severity for issue in of(audited(tmp_path, rows), IssueClass.PII)] == ["error"]
+
+
+@pytest.mark.parametrize(
+    ("row", "is_markup"),
+    [
+        ({"prompt": "Make an HTML page.", "completion": "<html><body><p>Hi</p></body></html>"}, False),
+        ({"prompt": "Write JSX for a box.", "completion": "<div><p>Hi</p></div>"}, False),
+        ({"prompt": "Print a row.", "completion": "def row():\n    return '<tr><td>'"}, False),
+        ({"prompt": "What is a city?", "completion": "<p>A <b>large</b> town.</p>"}, True),
+        ({"prompt": "What is a class?", "completion": "class of things <br/> and public places"}, True),
+    ],
+)
+def test_markup_is_none_where_it_is_what_was_asked_for(row: dict[str, str], is_markup: bool, tmp_path: Path) -> None:
+    assert bool(of(audited(tmp_path, [row] * 3), IssueClass.MARKUP)) == is_markup
+
+
+def test_a_row_in_two_hundred_of_another_language_is_information(tmp_path: Path) -> None:
+    english = [{"text": f"The old man walked to the river and counted {n} boats."} for n in range(399)]
+    stray = {"text": "Der alte Mann ging zum Fluss und zählte die Boote, die dort lagen."}
+    few, many = audited(tmp_path, [*english, stray]), audited(tmp_path, [*english, *[stray] * 9])
+    told = [issue.severity for report in (few, many) for issue in of(report, IssueClass.LANGUAGE_MIX)]
+    assert told == ["info", "warning"]
 
 
 def test_rows_of_another_split_are_found_word_for_word_folded_and_nearly(tmp_path: Path) -> None:

@@ -64,6 +64,29 @@ def test_data_that_lacks_what_its_purpose_needs_is_unfit(
     assert report.fitness == "unfit"
 
 
+@pytest.mark.parametrize("purpose", [None, "sft", "classify"])
+def test_numbers_without_a_word_of_text_are_unfit(purpose: Purpose | None, tmp_path: Path) -> None:
+    rows: list[dict[str, JsonValue]] = [{"x": n / 7, "label": n % 2} for n in range(40)]
+    report = audit_table(table_of(tmp_path, rows), Request(purpose=purpose), detectors=[Purposes()])
+    assert (report.fitness, report.issues[0].kind) == ("unfit", IssueClass.MISSING)
+    assert "no column holds text" in report.issues[0].what
+
+
+def test_text_inside_a_struct_or_list_is_looked_at(tmp_path: Path) -> None:
+    rows: list[dict[str, JsonValue]] = [{"translation": {"en": f"Good day {n}", "de": f"Tag {n}"}} for n in range(40)]
+    rows[7] = {"translation": {"en": "write to jane.smith@gmail.com", "de": "an sie"}}
+    report = audit_table(table_of(tmp_path, rows), Request())
+    assert [issue.rows for issue in report.issues if issue.kind is IssueClass.PII] == [1]
+
+
+def test_a_column_of_many_classes_is_one_where_it_is_named_so(tmp_path: Path) -> None:
+    rows: list[dict[str, JsonValue]] = [
+        {"text": f"phrase {n} of intent {n * 7 % 150}", "label": f"intent_{n * 7 % 150}"} for n in range(600)
+    ]
+    report = audit_table(table_of(tmp_path, rows), Request(purpose="classify"), detectors=[Purposes()])
+    assert not report.issues
+
+
 def test_the_evidence_of_a_repeat_names_the_row_that_it_repeats(tmp_path: Path) -> None:
     rows = pairs(random.Random(1), 100)
     issue = _issue(audit_table(table_of(tmp_path, [*rows, rows[6], rows[6]])), IssueClass.EXACT_DUPLICATE)
@@ -137,6 +160,16 @@ def test_labels_are_left_alone_where_there_are_few_rows_or_many_classes() -> Non
     assert "too many" in judge_labels([f"t {n}" for n in range(600)], [str(n // 6) for n in range(600)]).why_not
     assert judge_labels([], []).why_not
     assert judge_labels([""] * 200, ["x", "y"] * 100).why_not
+
+
+def test_many_classes_are_judged_in_bounded_memory() -> None:
+    words = [f"ask{c} about thing{c} number {n}" for n in range(20) for c in range(100)]
+    labels = [f"intent {c}" for _ in range(20) for c in range(100)]
+    labels[40] = "intent 7"
+    verdicts = judge_labels(words, labels)
+    assert [(one.index, one.suggested) for one in verdicts.suspects] == [(40, "intent 40")]
+    too_many = judge_labels(["w"] * 26_000, [str(n % 1300) for n in range(26_000)])
+    assert "1,300 classes of 26,000 rows are more than" in too_many.why_not
 
 
 def test_right_answers_that_favour_one_letter_are_shown_but_cost_nothing(tmp_path: Path) -> None:

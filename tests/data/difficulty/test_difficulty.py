@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +87,20 @@ def test_scores_survive_a_kill(tmp_path: Path) -> None:
     assert ScoreCache(path).get("m", "loss", [b"row", b"other"]) == {b"row": 0.25}
     assert ScoreCache(path).get("another", "loss", [b"row"]) == {}
     assert ScoreCache(path).get("m", "margin", [b"row"]) == {}
+
+
+def test_a_first_opening_while_another_process_opens_the_file_waits_its_turn(tmp_path: Path) -> None:
+    path = tmp_path / "difficulty.db"
+    with sqlite3.connect(path, isolation_level=None, check_same_thread=False) as other:
+        other.execute("CREATE TABLE theirs (it)")
+        other.execute("BEGIN IMMEDIATE")  # SQLite answers "locked" to a switch to WAL at once
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(ScoreCache(path).get, "m", "loss", [b"row"])
+            with pytest.raises(TimeoutError):
+                asked.result(timeout=0.2)
+            other.execute("COMMIT")
+            assert asked.result() == {}
+    other.close()
 
 
 def test_a_damaged_file_of_scores_is_told_with_a_cure(tmp_path: Path) -> None:

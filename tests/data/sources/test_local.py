@@ -98,6 +98,34 @@ def test_csv_has_types_and_quoted_line_breaks(tmp_path: Path) -> None:
     assert [row for _, row in open_source(str(tmp_path / "a.tsv")).rows()] == [{"text": "x, y", "label": 3}]
 
 
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("id;text\n1;a, b\n2;c\n", [{"id": 1, "text": "a, b"}, {"id": 2, "text": "c"}]),  # as Excel has it in Europe
+        ("id|text\n1|a;b\n", [{"id": 1, "text": "a;b"}]),
+        ("id\ttext\n1\tx\n", [{"id": 1, "text": "x"}]),
+        ('id;"a;b"\n1;x\n', [{"id": 1, "a;b": "x"}]),
+        ("a;b,c\n1,2\n", [{"a;b": 1, "c": 2}]),  # a comma says that commas part
+        ("what; and why\nbecause\n", [{"what; and why": "because"}]),  # one column, with a semicolon in its name
+        ("id;text\n", []),
+    ],
+)
+def test_csv_is_read_whatever_mark_parts_its_columns(tmp_path: Path, text: str, rows: list[dict[str, Any]]) -> None:
+    (tmp_path / "a.csv").write_text(text)
+    table = open_source(str(tmp_path / "a.csv"))
+    assert [row for _, row in table.rows()] == rows
+    if rows:
+        with Scratch() as scratch:
+            assert table.load(scratch).fetch(range(len(rows))) == rows
+
+
+def test_csv_files_that_part_their_columns_differently_are_no_table(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,text\n1,x\n")
+    (tmp_path / "b.csv").write_text("id;text\n2;y\n")
+    with pytest.raises(DataError, match=r"a comma in .*a\.csv, a semicolon here"), Scratch() as scratch:
+        open_source(str(tmp_path)).load(scratch)
+
+
 def test_text_is_one_row_a_line(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("one\n\nthree")
     table = open_source(str(tmp_path / "a.txt"))
@@ -429,7 +457,7 @@ def lacks_nothing(found: Any, row: Any) -> bool:
     return bool(found == row)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(st.dictionaries(st.sampled_from(["a", "b", "messages"]), json_values, min_size=1), min_size=1, max_size=6)
 )

@@ -392,7 +392,8 @@ slices: [{name: metres, count: 20, params: {unit: m}}]
 )
 def test_a_program_that_fails_is_an_error_that_names_it(tmp_path: Path, script: str, says: str) -> None:
     (tmp_path / "make.py").write_text(script)
-    text = "generator: {kind: program, script: make.py, timeout_s: 1}\nslices: [{name: a, count: 1}]\n"
+    timeout_s = 1 if script.startswith("while") else 300
+    text = f"generator: {{kind: program, script: make.py, timeout_s: {timeout_s}}}\nslices: [{{name: a, count: 1}}]\n"
     with pytest.raises(DataError, match=r"make\.py") as caught:
         run(tmp_path, text, Parts(programs=programs()))
     assert says in caught.value.one_line()

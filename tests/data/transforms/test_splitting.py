@@ -78,7 +78,7 @@ def test_parts_that_cannot_be_are_refused(tmp_path: Path) -> None:
         split(same, Plan({"a": 0.5, "b": 0.5}))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     groups=st.lists(st.integers(0, 8), min_size=20, max_size=60),
     seed=st.integers(0, 5),

@@ -71,6 +71,7 @@ def convert(
     to: str,
     split: str | None,
     options: tuple[str, str | None, str | None, str, bool, bool, Sequence[str]],
+    columns: Sequence[str],
     offline: bool,
     json: bool,
 ) -> int:
@@ -87,7 +88,7 @@ def convert(
         keep=tuple(keep),
     )
     with working(offline) as bench:
-        done = convert_source(bench, src, out, target, chosen, source_split=split)
+        done = convert_source(bench, src, out, target, chosen, columns=_by_role(columns), source_split=split)
     layout, written = done.layout, done.written
     transcript.note(f"{layout.kind}{f' ({layout.variant})' if layout.variant else ''}: {layout.why}")
     left_out = [name for name in layout.others if name not in keep]
@@ -126,6 +127,19 @@ def reading(offline: bool) -> Iterator[ReadingRoom]:
         yield room
     finally:
         room.close()
+
+
+def _by_role(columns: Sequence[str]) -> dict[str, str]:
+    """`prompt=frage` as role and column."""
+    parted = [text.partition("=") for text in columns]
+    if wrong := next((text for text, (_, _, name) in zip(columns, parted, strict=True) if not name), None):
+        raise UsageError(
+            f"{wrong!r} does not say which column it is", where="--column", cure="write ROLE=NAME, such as prompt=frage"
+        )
+    named = {role.strip(): name for role, _, name in parted}
+    if len(named) < len(columns):
+        raise UsageError("a role was given twice", where="--column", cure="name one column for each role")
+    return named
 
 
 def _one_of(value: str, known: Sequence[str], option: str) -> str:

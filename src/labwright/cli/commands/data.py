@@ -17,16 +17,18 @@ Src = Annotated[
         metavar="SRC", help="a file, a directory, a glob, hub:ORG/NAME[@REVISION][:CONFIG], or a dataset version's id"
     ),
 ]
-Split = Annotated[str | None, typer.Option("--split", help="default: train where there is one, else the first")]
+Split = Annotated[
+    str | None, typer.Option("--split", metavar="NAME", help="default: train where there is one, else the first")
+]
 
 
 @data.command("find")
 def find(
     query: Annotated[str, typer.Argument(metavar="QUERY", help="words")],
     task: Annotated[
-        str | None, typer.Option("--task", help="the Hub's word for it, such as question-answering")
+        str | None, typer.Option("--task", metavar="TASK", help="the Hub's word for it, such as question-answering")
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="at most so many")] = 20,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="at most so many")] = 20,
     papers: Annotated[bool, typer.Option("--papers/--no-papers", help="also what papers are linked with")] = True,
     offline: Offline = False,
     json: Json = False,
@@ -39,9 +41,9 @@ def find(
 def inspect(
     src: Src,
     split: Split = None,
-    samples: Annotated[int, typer.Option("--samples", min=0, help="rows to show")] = 3,
+    samples: Annotated[int, typer.Option("--samples", metavar="N", min=0, help="rows to show")] = 3,
     seconds: Annotated[
-        float, typer.Option("--seconds", min=0.1, help="time to take; what does not fit is sampled")
+        float, typer.Option("--seconds", metavar="SECONDS", min=0.1, help="time to take; what does not fit is sampled")
     ] = 20.0,
     offline: Offline = False,
     json: Json = False,
@@ -53,7 +55,7 @@ def inspect(
 @data.command("audit")
 def audit(
     src: Src,
-    purpose: Annotated[str | None, typer.Option("--for", help="sft, dpo, grpo or classify")] = None,
+    purpose: Annotated[str | None, typer.Option("--for", metavar="PURPOSE", help="sft, dpo, grpo or classify")] = None,
     against: Annotated[
         list[Path] | None,
         typer.Option("--against", metavar="BENCHMARK", help="a pack; of its sealed test only a count"),
@@ -62,9 +64,11 @@ def audit(
     flags: Annotated[
         Path | None, typer.Option("--flags", metavar="FILE.parquet", help="write every row that was flagged")
     ] = None,
-    model: Annotated[str | None, typer.Option("--model", help="count tokens as this model's tokenizer does")] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="MODEL", help="count tokens as this model's tokenizer does")
+    ] = None,
     max_length: Annotated[
-        int | None, typer.Option("--max-length", min=1, help="what would be cut at these tokens")
+        int | None, typer.Option("--max-length", metavar="N", min=1, help="what would be cut at these tokens")
     ] = None,
     meaning: Annotated[
         str | None,
@@ -72,7 +76,10 @@ def audit(
     ] = None,
     split: Split = None,
     seconds: Annotated[
-        float | None, typer.Option("--seconds", min=0.1, help="time to take; what does not fit is sampled, and said so")
+        float | None,
+        typer.Option(
+            "--seconds", metavar="SECONDS", min=0.1, help="time to take; what does not fit is sampled, and said so"
+        ),
     ] = None,
     offline: Offline = False,
     json: Json = False,
@@ -89,37 +96,60 @@ def audit(
 def convert(
     src: Src,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="a .jsonl or .parquet file")],
-    to: Annotated[str, typer.Option("--to", help="messages, prompt-completion, preference or prompt")],
+    to: Annotated[
+        str, typer.Option("--to", metavar="LAYOUT", help="messages, prompt-completion, preference or prompt")
+    ],
     split: Split = None,
     form: Annotated[
-        str, typer.Option("--form", help="of prompts and completions: text, chat, or auto, as the source has it")
+        str,
+        typer.Option(
+            "--form", metavar="FORM", help="of prompts and completions: text, chat, or auto, as the source has it"
+        ),
     ] = "auto",
-    system: Annotated[str | None, typer.Option("--system", help="a system turn for rows without one")] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--column",
+            metavar="ROLE=NAME",
+            help="what a column is, where names do not tell: prompt=frage; may be repeated",
+        ),
+    ] = None,
+    system: Annotated[
+        str | None, typer.Option("--system", metavar="TEXT", help="a system turn for rows without one")
+    ] = None,
     template: Annotated[
-        str | None, typer.Option("--template", help="of the question: {question}, {context}, {choices}, any column")
+        str | None,
+        typer.Option(
+            "--template", metavar="TEXT", help="of the question: {question}, {context}, {choices}, any column"
+        ),
     ] = None,
     answer: Annotated[
-        str, typer.Option("--answer", help="to a question with options: letter, text or both")
+        str, typer.Option("--answer", metavar="FORM", help="to a question with options: letter, text or both")
     ] = "letter",
     reasoning: Annotated[bool, typer.Option("--reasoning/--no-reasoning", help="keep worked answers")] = True,
     repair: Annotated[bool, typer.Option("--repair", help="join and cut turns that are out of order")] = False,
-    keep: Annotated[list[str] | None, typer.Option("--keep", help="carry this column over; may be repeated")] = None,
+    keep: Annotated[
+        list[str] | None, typer.Option("--keep", metavar="COLUMN", help="carry this column over; may be repeated")
+    ] = None,
     offline: Offline = False,
     json: Json = False,
 ) -> None:
     """Convert a known layout to what trainers take.
 
-    Rows that could not be converted stand with their reasons in a file beside OUT.
+    Where columns' names say nothing, --column tells which is the prompt, the answer, and so on. Rows that could not be
+    converted stand with their reasons in a file beside OUT.
     """
     options = (form, system, template, answer, reasoning, repair, keep or [])
-    act("data", "convert", src, out, to, split, options, offline, json=json)
+    act("data", "convert", src, out, to, split, options, column or [], offline, json=json)
 
 
 @data.command("synth")
 def synth(
     spec: Annotated[Path, typer.Argument(metavar="SPEC.yaml", help="slices, generators, checks, budget")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="a .jsonl or .parquet file")],
-    model: Annotated[str | None, typer.Option("--model", "-m", help="who writes; see `labwright models`")] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", metavar="MODEL", help="who writes; see `labwright models`")
+    ] = None,
     against: Annotated[
         list[Path] | None, typer.Option("--against", metavar="BENCHMARK", help="keep no row like its items")
     ] = None,
@@ -134,7 +164,7 @@ def synth(
 
 
 Out = Annotated[str, typer.Argument(metavar="OUT", help="a .jsonl or .parquet file, or only a name for the version")]
-Seed = Annotated[int, typer.Option("--seed", help="the same seed gives the same rows")]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", help="the same seed gives the same rows")]
 Version = Annotated[
     str, typer.Argument(metavar="VERSION", help="a version's id or name, or a file that one was written to")
 ]
@@ -147,7 +177,7 @@ def dedup(
     near: Annotated[bool, typer.Option("--near", help="near-duplicates too, by MinHash, confirmed by Jaccard")] = False,
     by: Annotated[list[str] | None, typer.Option("--by", metavar="COLUMN", help="compare these columns only")] = None,
     threshold: Annotated[
-        float, typer.Option("--threshold", min=0.5, max=1.0, help="how alike near-duplicates are")
+        float, typer.Option("--threshold", metavar="SHARE", min=0.5, max=1.0, help="how alike near-duplicates are")
     ] = 0.8,
     offline: Offline = False,
     json: Json = False,
@@ -162,15 +192,17 @@ def filter_rows(
     out: Out,
     where: Annotated[str | None, typer.Option("--where", metavar="SQL", help="a condition over the columns")] = None,
     column: Annotated[
-        str | None, typer.Option("--column", help="what the rules below look at; default: all text")
+        str | None, typer.Option("--column", metavar="COLUMN", help="what the rules below look at; default: all text")
     ] = None,
-    min_length: Annotated[int | None, typer.Option("--min-length", min=0, help="characters")] = None,
-    max_length: Annotated[int | None, typer.Option("--max-length", min=0, help="characters")] = None,
+    min_length: Annotated[int | None, typer.Option("--min-length", metavar="N", min=0, help="characters")] = None,
+    max_length: Annotated[int | None, typer.Option("--max-length", metavar="N", min=0, help="characters")] = None,
     matching: Annotated[str | None, typer.Option("--matching", metavar="REGEX", help="only rows that match")] = None,
     not_matching: Annotated[
         str | None, typer.Option("--not-matching", metavar="REGEX", help="no row that matches")
     ] = None,
-    language: Annotated[list[str] | None, typer.Option("--language", help="such as en; may be repeated")] = None,
+    language: Annotated[
+        list[str] | None, typer.Option("--language", metavar="CODE", help="such as en; may be repeated")
+    ] = None,
     offline: Offline = False,
     json: Json = False,
 ) -> None:
@@ -185,7 +217,7 @@ def filter_rows(
 def subset(
     src: Src,
     out: Out,
-    size: Annotated[float, typer.Option("--size", help="rows, or below 1 a share")],
+    size: Annotated[float, typer.Option("--size", metavar="N|SHARE", help="rows, or below 1 a share")],
     by: Annotated[str | None, typer.Option("--by", metavar="COLUMN", help="keep this column's proportions")] = None,
     seed: Seed = 0,
     offline: Offline = False,
@@ -200,7 +232,9 @@ def upsample(
     src: Src,
     out: Out,
     where: Annotated[str | None, typer.Option("--where", metavar="SQL", help="which rows")] = None,
-    factor: Annotated[float | None, typer.Option("--factor", min=1.0, help="how often each of them stands")] = None,
+    factor: Annotated[
+        float | None, typer.Option("--factor", metavar="N", min=1.0, help="how often each of them stands")
+    ] = None,
     by: Annotated[
         str | None, typer.Option("--by", metavar="COLUMN", help="weights are of this column's values")
     ] = None,
@@ -217,7 +251,9 @@ def upsample(
 def mix(
     sources: Annotated[list[str], typer.Argument(metavar="SRC=WEIGHT...", help="a weight of 1 may be left out")],
     out: Out,
-    size: Annotated[int | None, typer.Option("--size", min=1, help="default: as many as need no row twice")] = None,
+    size: Annotated[
+        int | None, typer.Option("--size", metavar="N", min=1, help="default: as many as need no row twice")
+    ] = None,
     seed: Seed = 0,
     offline: Offline = False,
     json: Json = False,
@@ -238,7 +274,7 @@ def split(
         str | None, typer.Option("--group", metavar="COLUMN", help="never divide one of its values")
     ] = None,
     together: Annotated[
-        str, typer.Option("--together", help="what stays in one part: none, exact or near copies")
+        str, typer.Option("--together", metavar="COPIES", help="what stays in one part: none, exact or near copies")
     ] = "near",
     seed: Seed = 0,
     offline: Offline = False,
@@ -252,15 +288,22 @@ def split(
 def difficulty(
     src: Src,
     out: Out,
-    model: Annotated[str, typer.Option("--model", "-m", help="a bundled name, a directory, or a Hub id")],
-    by: Annotated[str, typer.Option("--by", help="pass-rate, loss or margin")] = "pass-rate",
-    samples: Annotated[int, typer.Option("--samples", min=1, help="of the pass rate")] = 8,
-    keep: Annotated[str | None, typer.Option("--keep", help="only easy, medium, hard, frontier or mixed rows")] = None,
-    new_tokens: Annotated[int, typer.Option("--max-new-tokens", min=1, help="of a sample")] = 256,
-    temperature: Annotated[
-        float | None, typer.Option("--temperature", min=0.0, help="of a sample; default: 0.8, or 0 of a single one")
+    model: Annotated[
+        str, typer.Option("--model", "-m", metavar="MODEL", help="a bundled name, a directory, or a Hub id")
+    ],
+    by: Annotated[str, typer.Option("--by", metavar="MEASURE", help="pass-rate, loss or margin")] = "pass-rate",
+    samples: Annotated[int, typer.Option("--samples", metavar="N", min=1, help="of the pass rate")] = 8,
+    keep: Annotated[
+        str | None, typer.Option("--keep", metavar="LEVEL", help="only easy, medium, hard, frontier or mixed rows")
     ] = None,
-    stop: Annotated[list[str] | None, typer.Option("--stop", help="text that ends a sample; may be repeated")] = None,
+    new_tokens: Annotated[int, typer.Option("--max-new-tokens", metavar="N", min=1, help="of a sample")] = 256,
+    temperature: Annotated[
+        float | None,
+        typer.Option("--temperature", metavar="T", min=0.0, help="of a sample; default: 0.8, or 0 of a single one"),
+    ] = None,
+    stop: Annotated[
+        list[str] | None, typer.Option("--stop", metavar="TEXT", help="text that ends a sample; may be repeated")
+    ] = None,
     chat: Annotated[bool, typer.Option("--chat", help="ask in the model's chat template, for the pass rate")] = False,
     wall_clock: Annotated[
         str | None, typer.Option("--wall-clock", metavar="TIME", help="end after this time, such as 30m")
@@ -281,7 +324,7 @@ def difficulty(
 @data.command("lineage")
 def lineage(
     version: Version,
-    row: Annotated[int | None, typer.Option("--row", min=1, help="where this row came from")] = None,
+    row: Annotated[int | None, typer.Option("--row", metavar="N", min=1, help="where this row came from")] = None,
     json: Json = False,
 ) -> None:
     """Show what made a version, or where a row of it came from."""

@@ -28,6 +28,10 @@ FEWEST_OF_A_CLASS = FOLDS
 SKILL_NEEDED = 0.5  # of the errors that always naming the largest class makes, the share the model must avoid
 _WORD = re.compile(r"\w+|[^\w\s]")
 _WORDS = 300
+_MOST_WEIGHTS = 1 << 24  # 128 MB an array; a hundred classes have all features
+_MOST_SCORES = 1 << 25  # rows times classes, 256 MB an array
+_FITTED = 1 << 22  # scores that the temperature is fitted to
+_FEWEST_FEATURES = 1 << 12
 _SMOOTHING = 0.1
 
 Floats = NDArray[np.float64]
@@ -64,8 +68,10 @@ def judge_labels(texts: Sequence[str], labels: Sequence[str], *, seed: int = 0) 
         return Verdicts(why_not="there are too few rows or classes")
     if len(names) > len(kept) / 20:
         return Verdicts(why_not=f"{len(names)} classes are too many for {len(kept)} rows")
+    if len(names) * len(kept) > _MOST_SCORES:
+        return Verdicts(why_not=f"{len(names):,} classes of {len(kept):,} rows are more than the model is made for")
     given = np.searchsorted(names, np.array(labels, dtype=object).astype(str)[kept]).astype(np.int64)
-    scores = _held_out(_features([texts[int(i)] for i in kept]), given, len(names), seed)
+    scores = _held_out(_features([texts[int(i)] for i in kept], len(names)), given, len(names), seed)
     probabilities = _calibrated(scores, given)
     accuracy = float((probabilities.argmax(axis=1) == given).mean())
     largest = float(np.bincount(given).max() / len(given))
@@ -85,7 +91,7 @@ def _suspects(probabilities: Floats, given: Integers, kept: Integers, names: NDA
     found: dict[int, tuple[float, int]] = {}
     for i in range(len(names)):
         members = np.flatnonzero(given == i)
-        for j in range(len(names)):
+        for j in np.flatnonzero(expected[i] >= 1).tolist():
             if i == j:
                 continue
             margins = probabilities[members, j] - own[members]
@@ -121,10 +127,18 @@ class _Counts:
     values: Floats
     rows: Integers
     size: int
+    width: int  # columns that some text has
+    space: int  # columns that there could be
 
 
-def _features(texts: Sequence[str]) -> _Counts:
-    """Words and word pairs, hashed, with tf-idf weights, each text of length 1."""
+def _features(texts: Sequence[str], classes: int) -> _Counts:
+    """Words and word pairs, hashed, with tf-idf weights, each text of length 1.
+
+    With many classes into fewer columns, as a model has a weight for each class and column.
+    """
+    space = FEATURES
+    while space * classes > _MOST_WEIGHTS and space > _FEWEST_FEATURES:
+        space //= 2
     columns: list[int] = []
     lengths: list[int] = []
     for text in texts:
@@ -133,51 +147,62 @@ def _features(texts: Sequence[str]) -> _Counts:
         found.update(zlib.crc32(second, zlib.crc32(first) ^ 1) for first, second in pairwise(words))
         columns += found
         lengths.append(len(found))
-    hashed = np.array(columns, dtype=np.int64) % FEATURES
+    hashed = np.array(columns, dtype=np.int64) % space
     rows = np.repeat(np.arange(len(texts)), lengths)
-    frequency = np.bincount(hashed, minlength=FEATURES)
+    frequency = np.bincount(hashed, minlength=space)
     values = np.log((1 + len(texts)) / (1 + frequency[hashed])) + 1
+    seen = np.flatnonzero(frequency)
     norms = np.sqrt(np.bincount(rows, values**2, minlength=len(texts)))
-    return _Counts(hashed, values / np.maximum(norms[rows], 1e-12), rows, len(texts))
+    return _Counts(
+        np.searchsorted(seen, hashed), values / np.maximum(norms[rows], 1e-12), rows, len(texts), len(seen), space
+    )
 
 
 def _held_out(counts: _Counts, given: Integers, classes: int, seed: int) -> Floats:
     """Each row's scores by a model of the other folds."""
     folds = np.random.default_rng(seed).permutation(counts.size) % FOLDS
     scores = np.zeros((counts.size, classes))
-    cells = given[counts.rows] * FEATURES + counts.columns
-    total = np.bincount(cells, counts.values, minlength=classes * FEATURES).reshape(classes, FEATURES)
+    shape, size = (classes, counts.width), classes * counts.width
+    cells = given[counts.rows] * counts.width + counts.columns
+    total = np.bincount(cells, counts.values, minlength=size).reshape(shape)
     for fold in range(FOLDS):
         held = folds[counts.rows] == fold
-        own = np.bincount(cells[held], counts.values[held], minlength=classes * FEATURES).reshape(classes, FEATURES)
-        weights = _weights((total - own).astype(np.float64))
+        own = np.bincount(cells[held], counts.values[held], minlength=size).reshape(shape)
+        weights = _weights((total - own).astype(np.float64), counts.space - counts.width)
         rows, columns, values = counts.rows[held], counts.columns[held], counts.values[held]
         for j in range(classes):
             scores[:, j] += np.bincount(rows, weights[j, columns] * values, minlength=counts.size)
     return scores
 
 
-def _weights(totals: Floats) -> Floats:
-    """Complement naive Bayes: how much less a feature is at home in the other classes."""
-    totals = np.maximum(totals, 0.0)
-    mine = totals + _SMOOTHING
-    others = totals.sum(axis=0) - totals + _SMOOTHING
-    weights: Floats = np.log(mine / mine.sum(axis=1, keepdims=True)) - np.log(
-        others / others.sum(axis=1, keepdims=True)
-    )
-    return weights
+def _weights(totals: Floats, unseen: int) -> Floats:
+    """Complement naive Bayes: how much less a feature is at home in the other classes.
+
+    `unseen` columns have no word of any text; they count in the smoothing only.
+    """
+    mine = np.maximum(totals, 0.0)
+    others = mine.sum(axis=0) - mine
+    for part in (mine, others):
+        part += _SMOOTHING
+        part /= part.sum(axis=1, keepdims=True) + _SMOOTHING * unseen
+        np.log(part, out=part)
+    mine -= others
+    return mine
 
 
 def _calibrated(scores: Floats, given: Integers) -> Floats:
     """Probabilities at the temperature that makes the labels most likely; a grid is as good as a solver here."""
-    rows = np.arange(len(given))
+    some = slice(None, None, 1 + scores.size // _FITTED)
+    rows = np.arange(len(given[some]))
 
-    def log_probabilities(temperature: float) -> Floats:
+    def log_probabilities(temperature: float, scores: Floats) -> Floats:
         scaled = scores / temperature
         scaled -= scaled.max(axis=1, keepdims=True)
         result: Floats = scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
         return result
 
     grid = np.geomspace(0.02, 50, 25)
-    best = min(grid, key=lambda temperature: -float(log_probabilities(temperature)[rows, given].mean()))
-    return np.exp(log_probabilities(float(best)))
+    best = min(
+        grid, key=lambda temperature: -float(log_probabilities(temperature, scores[some])[rows, given[some]].mean())
+    )
+    return np.exp(log_probabilities(float(best), scores))

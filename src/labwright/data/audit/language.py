@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from labwright.contracts.data import Issue, IssueClass, Severity
 from labwright.data.audit.confirming import Confirmed, confirmed
-from labwright.data.audit.engine import Flagged, Subject
+from labwright.data.audit.engine import Flagged, Subject, graded
 from labwright.data.audit.lexicon import languages_of
 from labwright.data.audit.refusing import REFUSING
 from labwright.data.audit.safety import TOXIC_WORDS
@@ -19,6 +19,7 @@ _TOLD_SHARE = 0.2  # of the rows; where the language of fewer can be told, the s
 _STRAY_SHARE = 0.15  # languages with more rows than this are meant
 _CROSSED_SHARE = 0.2  # with more, the set is about translation
 _BAR = "\x1f"
+_FEW_SHARE = 0.005  # below, a finding is as likely the telling's error as the rows'
 _UNHEARD_SHARE = 0.01  # of the rows, from which on it is said that they were not understood
 _FIRST = 4000  # rows: telling takes Python a quarter of a millisecond each
 _CUT = 700  # characters of either
@@ -30,7 +31,8 @@ class LanguageMix:
 
     Languages by `data/languages`: script and commonest words, two dozen of them. Rows whose language cannot be told
     (code, names, few words) count as none. Where no language has three rows in five, or a second has a seventh of them,
-    the mix is taken to be meant and told as information; so are sets of translations.
+    the mix is taken to be meant and told as information; so are sets of translations, and strays in fewer than one row
+    of two hundred: of a few words the language is told wrongly now and then.
     """
 
     name = "languages"
@@ -80,7 +82,8 @@ class LanguageMix:
             flagged = self._flag(subject, seen, {n: f"in {name}" for n, name in rows.items()})
             also = f" (beside {' and '.join(meant)})" if meant else ""
             yield subject.issue(
-                flagged, "warning", f"{flagged.rows:,} rows are not in {name_of(main)}{also} like the rest: {listed}",
+                flagged, graded(flagged.share, warning=_FEW_SHARE),
+                f"{flagged.rows:,} rows are not in {name_of(main)}{also} like the rest: {listed}",
                 fix=subject.command("filter", "--language", main),
                 numbers={name_of(code): n / told for code, n in counts.items()},
             )  # fmt: skip
@@ -90,8 +93,8 @@ class LanguageMix:
         if not rows:
             return
         meant = len(rows) >= _CROSSED_SHARE * told
-        severity: Severity = "info" if meant else "warning"
         flagged = self._flag(subject, seen, rows)
+        severity: Severity = "info" if meant else graded(flagged.share, warning=_FEW_SHARE)
         yield subject.issue(
             flagged, severity, f"{flagged.rows:,} answers are in another language than their prompt"
             + (": a set of translations?" if meant else ""),

@@ -51,6 +51,8 @@ def _found(text: str, shape: _Shape) -> Iterator[Span]:
             yield Span(match.start(group), match.end(group), shape.kind)
 
 
+CARD = "payment card"
+
 _DIGITS = re.compile(r"\d\D{0,2}\d\D{0,2}\d|\d:[0-9a-f]|[0-9a-f]:\d")
 _IN_URL = re.compile(r"://\S*\Z")  # user:password@host
 _NOT_DIGIT = re.compile(r"\D")
@@ -68,7 +70,18 @@ def is_persons_email(address: str) -> bool:
 def is_card(number: str) -> bool:
     """Whether digits are a payment card: issuer, length and checksum (Luhn). Numbers made for tests are not."""
     digits = _NOT_DIGIT.sub("", number)
-    if len(set(digits)) < 4 or digits in _TEST_CARDS or not luhn(digits):
+    return _is_issued(digits) and digits not in _TEST_CARDS and luhn(digits)
+
+
+def misses_a_card(text: str) -> bool:
+    """Whether a number stands there that is a card but for its checksum: a tenth of such numbers pass by chance."""
+    shapes = (shape.pattern for shape in _NUMBERS if shape.kind == CARD)
+    numbers = (_NOT_DIGIT.sub("", match[0]) for pattern in shapes for match in pattern.finditer(text))
+    return any(_is_issued(digits) and not luhn(digits) for digits in numbers)
+
+
+def _is_issued(digits: str) -> bool:
+    if len(set(digits)) < 4:
         return False
     size, two, three, four = len(digits), int(digits[:2]), int(digits[:3]), int(digits[:4])
     return (
@@ -104,6 +117,11 @@ def is_public_ip(text: str) -> bool:
     except ValueError:
         return False
     return address.is_global and not address.is_multicast and text not in _KNOWN_SERVERS
+
+
+def is_persons_ip(text: str) -> bool:
+    """A public address that could be somebody's. Four small numbers are likelier a version, such as 1.22.3.1."""
+    return is_public_ip(text) and (":" in text or any(int(octet) >= _SMALL_OCTET for octet in text.split(".")))
 
 
 def is_phone(text: str) -> bool:
@@ -216,11 +234,12 @@ _EMAIL = _shape(
     r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}\b",
     is_persons_email,
 )
+_SMALL_OCTET = 64
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 _NUMBERS = (
     _shape("bank account (IBAN)", r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?\b", is_iban),
-    _shape("payment card", r"(?<![\d.,$-])\d{4}(?:[ -]?\d{4}){2}[ -]?\d{1,7}(?![\d.,]?\d)", is_card),
-    _shape("payment card", r"(?<![\d.,$-])3\d{3}[ -]?\d{6}[ -]?\d{4,5}(?![\d.,]?\d)", is_card),
+    _shape(CARD, r"(?<![\d.,$-])\d{4}(?:[ -]?\d{4}){2}[ -]?\d{1,7}(?![\d.,]?\d)", is_card),
+    _shape(CARD, r"(?<![\d.,$-])3\d{3}[ -]?\d{6}[ -]?\d{4,5}(?![\d.,]?\d)", is_card),
     _shape("national id (Italy)", r"(?i)\b[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z]\b", _fiscal_code),
     _shape("national id (China)", r"(?<!\d)[1-9]\d{5}(?:19|20)\d{9}[\dXx](?!\w)", _chinese),
     _shape(
@@ -267,8 +286,12 @@ _NUMBERS = (
         ),
         is_phone,
     ),
-    _shape("IP address", rf"(?<![\w.-])(?<![vV]ersion )(?:{_OCTET}\.){{3}}{_OCTET}(?![\w-]|\.\d)", is_public_ip),
-    _shape("IP address", r"(?i)(?<![\w:.])(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}(?![\w:])", is_public_ip),
+    _shape(
+        "IP address",
+        rf"(?<![\w.-])(?<![vV]ersion )(?:{_OCTET}\.){{3}}{_OCTET}(?![\w-]|\.\d|\.in-addr)",
+        is_persons_ip,
+    ),
+    _shape("IP address", r"(?i)(?<![\w:.])(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}(?![\w:])", is_persons_ip),
 )  # fmt: skip
 _TEST_CARDS = frozenset(
     [

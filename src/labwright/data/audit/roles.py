@@ -55,7 +55,7 @@ def roles_of(loaded: Loaded, *, classify: bool = False) -> Roles:
     columns = {back.get(here, here): kind for here, kind in loaded.columns.items()}
     layout = recognise(columns, samples, kind=Kind.CLASSIFICATION) if classify else None
     layout = layout or recognise(columns, samples)
-    strings = tuple(name for name, kind in loaded.columns.items() if kind in ("VARCHAR", "JSON"))
+    strings = tuple(name for name, kind in loaded.columns.items() if _holds_text(kind))
     if layout is None:
         return Roles(rest=strings)
     here = {role: tuple(loaded.renamed.get(n, n) for n in names) for role, names in layout.roles.items()}
@@ -131,6 +131,11 @@ def trimmed(column: str) -> str:
     """SQL of a text without space around it; DuckDB's `trim` is slow, so only texts that need it are given to it."""
     ends = " OR ".join(f"{end}({column}, {space})" for end in ("starts_with", "suffix") for space in _SPACES)
     return f"CASE WHEN {ends} THEN trim({column}, ' ' || chr(9) || chr(10) || chr(13)) ELSE {column} END"
+
+
+def _holds_text(kind: str) -> bool:
+    """Text, or a list or struct with text in it; none with bytes, as of an image and its path."""
+    return ("VARCHAR" in kind or "JSON" in kind) and "BLOB" not in kind
 
 
 def _turn_keys(kind: str) -> tuple[str, str] | None:

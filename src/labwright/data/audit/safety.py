@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from itertools import chain
 
@@ -16,7 +17,7 @@ from labwright.data.audit.confirming import Confirmed, Look, confirmed
 from labwright.data.audit.credentials import SCREEN, credentials
 from labwright.data.audit.engine import EVIDENCE_ROWS, EXCERPT_CHARACTERS, VIEW, Subject, graded
 from labwright.data.audit.lexicon import languages_of, lexicon, phrases_of, screen, whole_words
-from labwright.data.audit.personal import Span, personal
+from labwright.data.audit.personal import CARD, Span, misses_a_card, personal
 from labwright.data.audit.refusing import LOOKED_AT, MAY_REFUSE, REFUSING, refused_in
 from labwright.data.audit.text import answers
 from labwright.data.languages import name_of
@@ -27,6 +28,9 @@ _PERSONAL_SCREEN = (
     "regexp_matches(text, '[0-9][0-9 ().-]{5,}[0-9]|[0-9][A-Z0-9 -]{6,}[0-9][A-Za-z0-9]"
     "|[0-9a-f]:[0-9a-f]{1,4}:[0-9a-f]')"
 )
+_NO_CARD = "no payment card"
+_MISSES_A_CARD = 4  # rows whose numbers fail the checksum for one whose number passes: by chance there are nine
+_FEWEST_MISSES = 20
 _LONGEST = 1 << 20  # characters of one text that are looked at
 _EDGE = 100  # of the excerpt before what was found
 _MARK = "[masked: {}]"
@@ -46,9 +50,20 @@ class Sensitive:
 
     def look(self, subject: Subject) -> Iterator[Issue]:
         """See the class."""
+        found, by_chance = _without_chance(confirmed(subject, _PERSONAL_SCREEN, _persons))
+        if by_chance:
+            what = f"numbers in {by_chance:,} rows pass a payment card's checksum, as a tenth of any such numbers does"
+            yield Issue(
+                IssueClass.PII,
+                "info",
+                f"{what}: here most do not, so none is taken for a card",
+                by_chance,
+                found.looked_at,
+                exact=found.exact,
+            )
         yield from self._told(
             subject,
-            confirmed(subject, _PERSONAL_SCREEN, _kinds(personal)),
+            found,
             IssueClass.PII,
             "personal data",
             "remove or replace it (by a placeholder, such as <EMAIL>) before training: models repeat what they saw",
@@ -178,6 +193,22 @@ def _toxic(text: str) -> Iterator[tuple[str, str]]:
 def _refusal(start: str) -> Iterator[tuple[str, str]]:
     if language := refused_in(start):
         yield name_of(language), ""
+
+
+def _persons(text: str) -> Iterator[tuple[str, str]]:
+    yield from ((span.kind, "") for span in personal(text[:_LONGEST]))
+    if misses_a_card(text[:_LONGEST]):
+        yield _NO_CARD, ""
+
+
+def _without_chance(seen: Confirmed) -> tuple[Confirmed, int]:
+    """Without the cards where they are as many as chance gives, as in sums of long numbers; and in how many rows."""
+    found = {kind: rows for kind, rows in seen.found.items() if kind != _NO_CARD}
+    cards, misses = len(found.get(CARD, [])), len(seen.found.get(_NO_CARD, []))
+    if cards and misses >= max(_FEWEST_MISSES, _MISSES_A_CARD * cards):
+        del found[CARD]
+        return replace(seen, found=found), cards
+    return replace(seen, found=found), 0
 
 
 def _kinds(find: Callable[[str], Iterable[Span]]) -> Look:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from labwright.contracts.data import Issue, IssueClass, Severity
+from labwright.contracts.data import Issue, IssueClass, Purpose, Severity
 from labwright.data.audit.engine import MEASURES, VIEW, Subject, graded, quoting
 from labwright.data.sources.scratch import literal, quoted
 
 _SIZED = {"prompt": MEASURES, "answer": MEASURES}
+_TOLD: Mapping[Purpose, tuple[str, tuple[str, ...]]] = {
+    "sft": ("prompt-completion", ("prompt", "answer")),
+    "dpo": ("preference", ("prompt", "chosen", "rejected")),
+    "grpo": ("prompt", ("prompt",)),
+    "classify": ("", ()),
+}
 _MOSTLY = 0.9
 _NULLS_TOLD = 0.05
 _NUMERIC_SHARE = 0.9
@@ -20,7 +26,7 @@ _JSON_KINDS = (
 
 
 class Purposes:
-    """Data without a column that its purpose needs: answers for fine-tuning, pairs for DPO, labels."""
+    """Data without a column that its purpose needs: answers for fine-tuning, pairs for DPO, labels; for any, text."""
 
     name = "what the purpose needs"
     weight = 0.1
@@ -36,18 +42,37 @@ class Purposes:
             "classify": "" if roles.label else "a label",
         }
         purpose = subject.request.purpose
+        if not roles.named and not roles.rest:
+            yield Issue(
+                IssueClass.MISSING,
+                "error",
+                "no column holds text: there is nothing that a language model could learn to say",
+                subject.rows,
+                subject.rows,
+                fix="say in words what the numbers are, or name another file",
+                exact=subject.is_whole,
+            )
+            return
         if purpose is None or not lacks[purpose]:
             return
-        target = {"sft": "prompt-completion", "dpo": "preference", "grpo": "prompt"}.get(purpose)
         yield Issue(
             IssueClass.MISSING,
             "error",
             f"for {purpose} each row needs {lacks[purpose]}; no column holds one (the layout is {roles.layout})",
             subject.rows,
             subject.rows,
-            fix=subject.command("convert", "--to", target) if target else "name the column of classes `label`",
+            fix=_told_by_name(subject, purpose),
             exact=subject.is_whole,
         )
+
+
+def _told_by_name(subject: Subject, purpose: Purpose) -> str:
+    """The command that says which column is which."""
+    target, roles = _TOLD[purpose]
+    if not target:
+        return "name the column of classes `label`"
+    columns = [word for role in roles for word in ("--column", f"{role}=NAME")]
+    return subject.command("convert", "--to", target, *columns)
 
 
 class Empties:

@@ -95,6 +95,12 @@ _TAG = rf"(?i)(^|[^`\w])</?({'|'.join(_TAGS)})(\s[^<>`]*)?/?>"
 _ENTITY = (
     r"(^|[^`\w])&(nbsp|amp|lt|gt|quot|apos|ldquo|rdquo|lsquo|rsquo|mdash|ndash|hellip|#\d{2,5}|#x[0-9A-Fa-f]{2,4});"
 )
+_PAGE = r"(?i)^\s*(<!doctype|<html|<\?xml|<svg)"
+_ABOUT_MARKUP = r"(?i)\b(x?html5?|xml|svg|jsx|css)\b"
+_CODE = (  # a line that only a program has
+    r"(?m)^\s*(def \w+\(|class \w+ ?[({:]|from [\w.]+ import |function \w*\(|#include\b|(const|let|var) \w+ ?="
+    r"|(public|private|protected) \w+ \w+|package [\w.]+;|import [\w.*]+;)"
+)
 
 PHRASES = "phrases.txt"
 
@@ -145,15 +151,23 @@ class EncodingDamage:
 
 
 class Markup:
-    """Tags and entities of HTML that were left in texts. Text in code fences or backticks and whole pages of HTML
-    (they begin with `<!doctype` or `<html`) are taken to be about HTML and left alone."""
+    """Tags and entities of HTML that were left in texts.
+
+    Text in code fences or backticks, program code, whole pages of HTML (text or answer begins with `<!doctype` or
+    `<html`) and answers to a prompt that names HTML or its kin are taken to be about HTML and left alone.
+    """
 
     name = "markup"
     weight = 0.5
 
     def look(self, subject: Subject) -> Iterator[Issue]:
         """See the class."""
-        about = "contains(text, '```') OR regexp_matches(text, '^\\s*(?i)(<!doctype|<html|<\\?xml)')"
+        about = (
+            f"contains(text, '```') OR regexp_matches(text, {literal(_PAGE)})"
+            f" OR regexp_matches(coalesce(answer, ''), {literal(_PAGE)})"
+            f" OR regexp_matches(coalesce(prompt, ''), {literal(_ABOUT_MARKUP)})"
+            f" OR regexp_matches(text, {literal(_CODE)})"
+        )
         tag = f"CASE WHEN contains(text, '<') AND NOT ({about}) THEN regexp_matches(text, {literal(_TAG)}) END"
         entity = f"CASE WHEN contains(text, '&') AND NOT ({about}) THEN regexp_matches(text, {literal(_ENTITY)}) END"
         extract = "trim(regexp_extract(text, {}))"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import itertools
+import re
 from collections.abc import Mapping, Sequence
 
 import duckdb
@@ -10,6 +12,7 @@ from duckdb.sqltypes import DuckDBPyType
 
 from labwright.contracts.errors import DataError
 from labwright.data.sources.datafile import DataFile
+from labwright.data.sources.formats import Format
 from labwright.data.sources.jsontext import MOST_ROW_BYTES, lines
 from labwright.data.sources.scratch import literal, literals, quoted
 
@@ -21,6 +24,11 @@ _TEXTUAL = frozenset({"date", "time", "timestamp", "timestamp with time zone", "
 _NOTHING = frozenset({"null", "sqlnull"})
 _ALL = 9_223_372_036_854_775_807
 _FIRST_ROWS = 20_480
+_MARKS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
+_QUOTED = re.compile(r'"[^"]*"')
+
+HEAD_LINES = 2
+"""Lines of a CSV file that `separator` looks at."""
 
 
 def parquet_source(paths: Sequence[str]) -> str:
@@ -61,8 +69,8 @@ def has_twins(types: Types) -> bool:
 
 
 def csv_source(files: Sequence[DataFile], paths: Sequence[str], types: Mapping[str, str] | None = None) -> str:
-    """A source with these types, or with those that fit every row."""
-    delimiter = "\t" if files[0].format == "tsv" else ","
+    """A source with these types, or with those that fit every row. Raises DataError."""
+    delimiter = _separator_of_all(files)
     if types is None:
         how = "sample_size = -1, auto_type_candidates = ['BOOLEAN', 'BIGINT', 'DOUBLE', 'VARCHAR']"
     else:
@@ -109,10 +117,43 @@ def _compression(files: Sequence[DataFile]) -> str:
 
 
 def _check_header(file: DataFile) -> None:
-    delimiter = "\t" if file.format == "tsv" else ","
+    delimiter = separator(file.format, _head_of(file))
     with file.open() as stream:
         reader = csv.reader((f"{text}\n" for _, text in lines(stream, file.name)), delimiter=delimiter)
         check_header(next(reader, []), file.name)
+
+
+def _separator_of_all(files: Sequence[DataFile]) -> str:
+    found = {separator(file.format, _head_of(file)): file for file in files}
+    if len(found) > 1:
+        first, other = list(found)[:2]
+        raise DataError(
+            f"the files do not part their columns alike: {_MARKS[first]} in {found[first].name}, {_MARKS[other]} here",
+            where=found[other].name,
+            cure="write them again in one way, or name those of one kind",
+        )
+    return next(iter(found))
+
+
+def _head_of(file: DataFile) -> list[str]:
+    """The lines that tell what parts the columns."""
+    with file.open() as stream:
+        return [f"{text}\n" for _, text in itertools.islice(lines(stream, file.name), HEAD_LINES)]
+
+
+def separator(kind: Format, head: Sequence[str]) -> str:
+    """What parts the columns, told from the first lines: Excel writes CSV with `;` where the comma is decimal.
+
+    A header with a comma has commas. One without has another mark only where the line below it has that mark as often.
+    """
+    if kind == "tsv":
+        return "\t"
+    header, first = (_QUOTED.sub("", text) for text in (*head, "", "")[:2])
+    if "," in header:
+        return ","
+    shared = {mark: header.count(mark) for mark in _MARKS if header.count(mark) == first.count(mark)}
+    likeliest = max(shared, key=lambda mark: shared[mark], default=",")
+    return likeliest if shared.get(likeliest) else ","
 
 
 def check_header(header: Sequence[str], name: str) -> None:

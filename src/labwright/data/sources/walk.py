@@ -14,6 +14,7 @@ import sys
 import uuid
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain, islice
 from typing import Any, BinaryIO, cast
 
 from pydantic import JsonValue
@@ -21,7 +22,7 @@ from pydantic import JsonValue
 from labwright.contracts.errors import DataError
 from labwright.data.sources.datafile import DataFile, unreadable
 from labwright.data.sources.jsontext import MOST_ROW_BYTES, elements, lines, parse
-from labwright.data.sources.sqlsources import check_header
+from labwright.data.sources.sqlsources import HEAD_LINES, check_header, separator
 
 Numbered = Iterator[tuple[int, dict[str, JsonValue]]]
 
@@ -113,8 +114,8 @@ def _csv(file: DataFile, types: Mapping[str, str]) -> Numbered:
     csv.field_size_limit(min(sys.maxsize, MOST_ROW_BYTES))
     with file.open() as stream:
         texts = (f"{text}\n" for _, text in lines(stream, file.name))
-        delimiter = "\t" if file.format == "tsv" else ","
-        reader = csv.reader(texts, delimiter=delimiter, strict=True)
+        head = list(islice(texts, HEAD_LINES))
+        reader = csv.reader(chain(head, texts), delimiter=separator(file.format, head), strict=True)
         number, header = 0, []
         try:
             header = next(reader, [])
