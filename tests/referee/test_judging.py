@@ -5,14 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.toys.empty_ledger import place_ledger
 
 from labwright.contracts.data import Judgement
-from labwright.contracts.errors import BudgetError, ProviderError, UsageError
-from labwright.contracts.sessions import TokenUsage
+from labwright.contracts.errors import BudgetError, ProviderError, SessionBudgetError, UsageError
+from labwright.contracts.events import StudyCreated
+from labwright.contracts.sessions import SessionAdjusted, SessionBudget, SessionOpened, StudyLinked, TokenUsage
 from labwright.contracts.specs import BenchmarkSpec, GenerationSpec, ScorerSpec
 from labwright.ledger import Ledger
 from labwright.referee.account import JudgeAccount
@@ -23,6 +26,7 @@ from labwright.referee.scoring import score_all
 from labwright.study.report.numbers import judged
 
 SPEC = ScorerSpec(kind="rubric", rubric="Polite.")
+SPEC_OF_A_STUDY = {"goal": "g", "base_model": "m", "benchmark": "b", "data": [{"name": "d", "path": "d.jsonl"}]}
 ITEM = Item("i", "Say hello.", "Good day.")
 SCRIPT = """
 import json, sys, time
@@ -63,9 +67,9 @@ class Paying:
         self.folder = folder
         self.account = self.new_account(usd)
 
-    def new_account(self, usd: float | None) -> JudgeAccount:
+    def new_account(self, usd: float | None, **more: Any) -> JudgeAccount:
         return JudgeAccount(
-            self.ledger, "e1", model="some:model", workspace=str(self.folder), usd=usd, cure="give more"
+            self.ledger, "e1", model="some:model", workspace=str(self.folder), usd=usd, cure="give more", **more
         )
 
     def judge(self, case: str) -> Judgement:
@@ -242,4 +246,55 @@ def test_what_a_killed_referee_had_reserved_counts_at_its_worst(tmp_path: Path) 
     assert (paying.took.usd, paying.took.calls, paying.took.reserved_usd) == (0.75, 2, 0.0)
     with pytest.raises(BudgetError):
         paying.judge("and on")
+    paying.close()
+
+
+def test_what_is_kept_for_the_sealed_test_is_not_taken_before_it(tmp_path: Path) -> None:
+    paying = Paying(tmp_path, usd=1.5)
+    paying.account = paying.new_account(1.5, kept_usd=0.75)
+    with pytest.raises(BudgetError, match=r"\$0.2500 are left; \$0.75 are kept for the sealed test"):
+        for n in range(9):
+            paying.judge(f"case {n}")
+    assert paying.took.usd == 0.5
+    paying.account = paying.new_account(1.5)
+    paying.judge("of the sealed test")
+    assert paying.took.usd == 0.75
+    paying.close()
+
+
+def test_a_ceiling_that_a_person_raised_since_is_the_one_that_holds(tmp_path: Path) -> None:
+    paying = Paying(tmp_path, usd=0.5)
+    paying.judge("first")
+    with pytest.raises(BudgetError, match="are left"):
+        paying.judge("second")
+    paying.account = paying.new_account(1.0)
+    assert paying.judge("second").score == 0.7
+    with pytest.raises(BudgetError, match="are left"):
+        for n in range(3):
+            paying.judge(f"more {n}")
+    paying.close()
+
+
+@pytest.mark.parametrize(("budget", "says", "option"), [
+    (SessionBudget(usd=0.6), r"may need \$0.5000 and \$0.3500 are left", "--budget-usd"),
+    (SessionBudget(tokens=125), "may need 120 tokens and 116 are left", "--budget-tokens"),
+])  # fmt: skip
+def test_a_session_pays_for_the_judges_of_its_studies_and_its_ceilings_hold(
+    budget: SessionBudget, says: str, option: str, tmp_path: Path
+) -> None:
+    paying = Paying(tmp_path, usd=9.0)
+    session = replace(budget, steps=0, wall_clock_s=0.0)  # of its own agent: a judge is held to neither
+    paying.ledger.record(
+        "e1", StudyCreated("e1", "/s", str(tmp_path), {**SPEC_OF_A_STUDY, "budget": {"wall_clock": "1h"}})
+    )
+    paying.ledger.record(None, SessionOpened("i-1", "g", "m", "/w", "ask", session))
+    paying.ledger.record(None, StudyLinked("i-1", "e1"))
+    paying.account = paying.new_account(9.0, study_id="e1")
+    paying.judge("first")
+    with pytest.raises(SessionBudgetError, match=says) as raised:
+        paying.judge("second")
+    assert raised.value.where == "i-1"
+    assert f"labwright sessions resume i-1 {option} N" in str(raised.value.cure)
+    paying.ledger.record(None, SessionAdjusted("i-1", SessionBudget()))
+    assert paying.judge("second").score == 0.7
     paying.close()

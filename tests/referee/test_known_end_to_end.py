@@ -167,6 +167,30 @@ def test_a_judges_words_are_scores_and_are_kept(bench: Bench, tmp_path: Path) ->
     assert sum(1 for path in kept.rglob("*.json")) == asked
 
 
+def test_instructions_and_pairs_are_sealed_scored_and_scored_again(bench: Bench, tmp_path: Path) -> None:
+    instructions = [{"id": "keywords:existence", "settings": {"keywords": ["said 1"]}}]
+    pack = tmp_path / "follow"
+    for part, numbers in (("dev", (1, 2)), ("test", (3, 4))):
+        write(pack / f"{part}.jsonl", [{"prompt": f"Say {n}.", "instructions": instructions} for n in numbers])
+    (pack / "benchmark.yaml").write_text("name: f\nscorer: {kind: instructions}\ngeneration: {few_shot: 0}\n")
+    referee = bench.referee()
+    evaluation = bench.evaluate(referee, pack)
+    results = bench.results(evaluation)
+    assert [r.score for r in results] == [1, 0]
+    beside = [(side.name, side.score.estimate) for side in evaluation.beside]
+    of_each = [("strict accuracy of instructions", 0.5), ("loose accuracy of instructions", 0.5)]
+    assert beside == [("loose accuracy", 0.5), *of_each]
+    again = referee.rescore(Rescore(evaluation.benchmark_id, "dev", tuple((r.id, r.output) for r in results)))
+    assert again.scores == (1, 0)
+    rows = [{"instruction": f"Say {n}.", "output": "Plain."} for n in (1, 2, 3, 4)]
+    source = write(tmp_path / "alpaca_eval.jsonl", rows)
+    pairs = add_benchmark(str(source), out=tmp_path / "pairs", open_table=open_table).directory
+    evaluation = bench.evaluate(referee, pairs, "e2")
+    assert (evaluation.items, bench.judged(), bench.took("e2").calls) == (2, 4, 4)  # both orders are paid for
+    assert evaluation.notes == ("judged by judge:one",)
+    assert len(evaluation.beside) == 2
+
+
 def test_a_judge_that_fails_is_an_error_and_no_evaluation(bench: Bench, tmp_path: Path) -> None:
     pack = rubric_pack(tmp_path)
     with pytest.raises(ProviderError, match="no credit"):

@@ -14,7 +14,7 @@ from labwright.compute.sandbox import Sandbox
 from labwright.contracts.errors import DataError, LabwrightError, SpecError
 from labwright.contracts.specs import BenchmarkSpec
 from labwright.referee.making import make_items
-from labwright.referee.pack import Case, choice_index, read_items, read_pack
+from labwright.referee.pack import Case, choice_index, item_fields, read_items, read_pack
 
 SPEC = BenchmarkSpec.model_validate({"name": "sums", "scorer": {"kind": "exact"}})
 CHOICE = BenchmarkSpec.model_validate({"name": "sums", "scorer": {"kind": "choice"}})
@@ -228,3 +228,74 @@ def test_a_maker_that_fails_is_named(script: str, named: str, tmp_path: Path) ->
     with pytest.raises(LabwrightError, match=named) as caught:
         make_items(tmp_path / "make.py", 7, 3, "test", Sandbox("off"), SPEC)
     assert "make.py" in (caught.value.where or "")
+
+
+BY_INSTRUCTIONS, BY_CALLS, BY_PAIRS, BY_SPANS, BY_CRITERIA = (
+    BenchmarkSpec.model_validate({"name": "own", "scorer": {"kind": kind}})
+    for kind in ("instructions", "calls", "pairwise", "spans", "criteria")
+)
+
+
+@pytest.mark.parametrize(
+    ("spec", "key", "named"),
+    [
+        (BY_INSTRUCTIONS, {}, "needs `instructions`"),
+        (BY_INSTRUCTIONS, {"instructions": [{"id": "keywords:sense"}]}, "no instruction 'keywords:sense'"),
+        (BY_INSTRUCTIONS, {"instructions": [{"id": "keywords:existence"}]}, "`keywords` has to be a list"),
+        (BY_INSTRUCTIONS, {"instructions": [{"name": "x"}]}, "Field required"),
+        (BY_CALLS, {"answer": "f(x=1)"}, "needs `calls`"),
+        (BY_CALLS, {"calls": [{"name": "f", "arguments": {"x": []}}]}, "no value of 'x' is accepted"),
+        (BY_CALLS, {"calls": [{"name": "f", "arguments": {"x": 1}}]}, "valid list"),
+        (BY_PAIRS, {"answer": "y"}, "needs `baseline`"),
+        (BY_PAIRS, {"baseline": " "}, "needs `baseline`"),
+        (BY_SPANS, {}, "needs `answer`"),
+        (BY_SPANS, {"spans": [[]]}, "at least 1 item"),
+        (BY_CRITERIA, {"rubric": "Kind."}, "needs `criteria`"),
+        (BY_CRITERIA, {"criteria": [{"text": "Wrong.", "points": -1}]}, "no criterion has positive points"),
+        (BY_CRITERIA, {"criteria": [{"text": "", "points": 1}]}, "at least 1 character"),
+        (BY_CRITERIA, {"criteria": [{"text": "Kind."}]}, "Field required"),
+        (BY_CRITERIA, {"criteria": [{"text": "Kind.", "points": float("inf")}]}, "finite number"),
+    ],
+)
+def test_an_item_whose_key_cannot_be_used_is_named(
+    spec: BenchmarkSpec, key: dict[str, object], named: str, tmp_path: Path
+) -> None:
+    (tmp_path / "dev.jsonl").write_text(json.dumps({"prompt": "?", **key}) + "\n")
+    with pytest.raises(DataError, match=named) as caught:
+        read_items(tmp_path / "dev.jsonl", spec)
+    assert f"{tmp_path}/dev.jsonl:1" in str(caught.value.where)
+    assert caught.value.cure
+
+
+@pytest.mark.parametrize(
+    ("spec", "key"),
+    [
+        (BY_INSTRUCTIONS, {"instructions": [{"id": "startend:end_checker", "settings": {"end_phrase": "So."}}]}),
+        (BY_CALLS, {"calls": [{"name": "f", "arguments": {"x": [1, {"a": [2]}]}, "types": {"x": "any"}}]}),
+        (BY_PAIRS, {"baseline": "A plain answer."}),
+        (BY_SPANS, {"answer": "a", "spans": [["a", "b"], ["3"]]}),
+        (BY_CRITERIA, {"criteria": [{"text": "Kind.", "points": 5}, {"text": "Wrong.", "points": -2.5}]}),
+    ],
+)
+def test_an_item_is_written_as_it_was_read(spec: BenchmarkSpec, key: dict[str, object], tmp_path: Path) -> None:
+    (tmp_path / "dev.jsonl").write_text(json.dumps({"id": "i", "prompt": "?", **key}) + "\n")
+    read = read_items(tmp_path / "dev.jsonl", spec)
+    (tmp_path / "again.jsonl").write_text(json.dumps(item_fields(read[0])) + "\n")
+    assert read_items(tmp_path / "again.jsonl", spec) == read
+
+
+def test_a_blank_separator_and_pass_at_k_of_shares_are_refused(tmp_path: Path) -> None:
+    write(tmp_path, scorer={"kind": "spans", "separator": " "})
+    with pytest.raises(SpecError, match="separator is blank"):
+        read_pack(tmp_path)
+    drawn = {"few_shot": 2, "samples": 4, "temperature": 0.7, "pass_at": 2}
+    for kind in ("spans", "pairwise", "rubric", "criteria"):
+        write(tmp_path, scorer={"kind": kind}, generation=drawn)
+        with pytest.raises(SpecError, match="gives fractions"):
+            read_pack(tmp_path)
+
+
+def test_a_pack_keeps_its_id_where_new_settings_are_not_used(tmp_path: Path) -> None:
+    said = read_pack(write(tmp_path)).pack_id
+    write(tmp_path, scorer={"kind": "exact", "loose": False, "whole": False, "separator": None})
+    assert read_pack(tmp_path).pack_id == said

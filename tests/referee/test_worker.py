@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import json
 import os
 import shutil
 import signal
@@ -15,7 +18,7 @@ import pytest
 
 from labwright.compute.environment import scrubbed
 from labwright.compute.sandbox import Mounts, Sandbox
-from labwright.contracts.errors import BudgetError, ModelError, RefereeError
+from labwright.contracts.errors import BudgetError, MachineError, ModelError, RefereeError
 from labwright.contracts.generation import Decoding, LikelihoodRequest
 from labwright.referee import WORKER_SCRIPT
 from labwright.referee.generation import GenerationWorker
@@ -232,7 +235,7 @@ def test_a_dead_worker_is_an_error_and_the_next_load_starts_another(loaded: Gene
     first = loaded.pid
     assert first is not None
     os.kill(first, signal.SIGKILL)
-    with pytest.raises(RefereeError, match="killed"):
+    with pytest.raises(MachineError, match="killed"):
         loaded.generate(PROMPTS, GREEDY)
     with pytest.raises(RefereeError, match="not running"):
         loaded.generate(PROMPTS, GREEDY)
@@ -270,6 +273,54 @@ def test_a_worker_that_talks_nonsense_is_ended_and_quoted(says: str, named: str,
     with pytest.raises(RefereeError, match=named):
         worker.load(tmp_path, tmp_path)
     assert worker.pid is None
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [
+        (MemoryError(), "memory"),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 800 bytes"), "memory"),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"), "memory"),
+        (OSError(errno.ENOSPC, "No space left on device"), "disk"),
+        (ValueError("Error while serializing: I/O error: No space left on device (os error 28)"), "disk"),
+        (PermissionError(errno.EACCES, "Permission denied"), "files"),
+        (ModuleNotFoundError("No module named 'peft'"), "library"),
+        (OSError("it does not appear to have a file named config.json"), "model"),
+        (RuntimeError("size mismatch for lm_head.weight"), "model"),
+    ],
+)
+def test_what_a_machine_lacks_is_no_fault_of_the_model(error: Exception, fault: str, tiny_model: Path) -> None:
+    from labwright.referee.worker import fault_of  # noqa: PLC0415 - heavy, and only here
+
+    assert fault_of(error, [str(tiny_model)]) == fault
+
+
+def test_a_library_that_blames_the_model_for_weights_that_are_gone_is_not_believed(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    from labwright.referee.worker import Worker  # noqa: PLC0415 - heavy, and only here
+
+    (tmp_path / "empty").mkdir()
+    faults = []
+    for weights in ("gone", "empty"):
+        paths = {"config_dir": str(tiny_model), "weights_dir": str(tmp_path / weights)}
+        replies = io.StringIO()
+        Worker(replies).serve(io.StringIO(json.dumps({"id": 1, "op": "load", **paths}) + "\n"))
+        faults.append(json.loads(replies.getvalue())["fault"])
+    assert faults == ["files", "model"]
+
+
+def test_what_a_machine_lacks_is_an_error_with_its_own_cure_and_the_worker_is_ended(tmp_path: Path) -> None:
+    script = tmp_path / "worker.py"
+    says = {"id": 1, "ok": False, "error": "it is gone", "fault": "files"}
+    script.write_text(
+        f"import sys, time\nsys.stdin.readline()\nprint({json.dumps(says)!r}, flush=True)\ntime.sleep(600)\n"
+    )
+    worker = start(script=script)
+    with pytest.raises(MachineError, match="could not load: it is gone") as raised:
+        worker.load(tmp_path, tmp_path)
+    assert worker.pid is None
+    assert "may be read, and try again; a study goes on with `labwright study resume`" in (raised.value.cure or "")
 
 
 def test_a_worker_that_is_not_done_at_the_deadline_is_ended(tmp_path: Path) -> None:

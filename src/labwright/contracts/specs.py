@@ -149,7 +149,10 @@ class StudySpec(Spec):
 class ScorerSpec(Spec):
     """How an output becomes a score. `choice` compares log-likelihoods of the item's `choices`."""
 
-    kind: Literal["exact", "normalised", "f1", "numeric", "choice", "regex", "includes", "code", "rubric"]
+    kind: Literal[
+        "exact", "normalised", "f1", "numeric", "choice", "regex", "includes", "code", "rubric", "instructions",
+        "calls", "spans", "pairwise", "criteria",
+    ]  # fmt: skip
     normalise: tuple[Literal["strip", "lower", "punctuation", "edges", "articles", "whitespace"], ...] = ()
     pattern: str | None = Field(default=None, description="regex: its last match's first group is the prediction")
     tolerance: float = Field(default=1e-6, ge=0, description="numeric, and numbers that programs print: how far off")
@@ -160,6 +163,19 @@ class ScorerSpec(Spec):
     timeout_s: float = Field(default=10.0, gt=0, le=600, description="code: processor seconds an item's program gets")
     memory_mb: int = Field(default=1024, ge=64, description="code: the memory an item's program gets")
     rubric: str | None = Field(default=None, description="rubric: what the judge goes by, where an item has no own")
+    loose: bool = Field(default=False, description="instructions: forgive a first and a last line, and stars")
+    separator: str | None = Field(default=None, description="spans: what parts them in an output; default: it is one")
+    whole: bool = Field(default=False, description="spans: all of them or nothing, in place of their F1")
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether a judge model gives the scores."""
+        return self.kind in ("rubric", "pairwise", "criteria")
+
+    @property
+    def gives_shares(self) -> bool:
+        """Whether one output's score may lie between 0 and 1."""
+        return self.is_judged or self.kind == "f1" or (self.kind == "spans" and not self.whole)
 
     @field_validator("pattern", "ignore")
     @classmethod

@@ -71,14 +71,17 @@ class RubricScorer:
 
 def question(item: Item, rubric: str, output: str) -> tuple[str, str]:
     """Instructions and case. The fence is the same for the same case, and nothing in the case can hold it."""
-    content = json.dumps([item.prompt, item.answer, rubric, output])
-    for attempt in itertools.count():
-        fence = "OUTPUT-" + hashlib.sha256(f"{attempt}{content}".encode()).hexdigest()[:24]
-        if fence not in content:
-            break
+    fence = fence_for("OUTPUT", [item.prompt, item.answer, rubric, output])
     parts = {"Task": item.prompt, "Rubric": rubric, "Reference answer": item.answer}
     case = "\n\n".join(f"# {name}\n\n{text}" for name, text in parts.items() if text)
     return _INSTRUCTIONS.format(fence=fence), f"{case}\n\n# Output\n\n{fence} begins\n{output}\n{fence} ends"
+
+
+def fence_for(name: str, parts: Sequence[str | float]) -> str:
+    """A mark that none of the parts holds, and that nobody can know who does not know all of them."""
+    content = json.dumps(parts)
+    marks = (f"{name}-" + hashlib.sha256(f"{n}{content}".encode()).hexdigest()[:24] for n in itertools.count())
+    return next(mark for mark in marks if mark not in content)
 
 
 @dataclass

@@ -20,11 +20,14 @@ from labwright.contracts.errors import DataError, SpecError
 from labwright.contracts.specs import BenchmarkSpec, MakerSpec
 from labwright.contracts.yamlcomplaints import validated
 from labwright.contracts.yamlfile import compose
+from labwright.referee.calls import ExpectedCall
+from labwright.referee.instructions import Instruction
+from labwright.referee.keys import NEEDED, CallLine, Criteria, Criterion, InstructionLine, Spans, as_text
 
 SPEC_FILE = "benchmark.yaml"
 _LONGEST_FILE_BYTES = 1 << 30
 _ADDED = {
-    "scorer": ("select", "ignore", "place", "timeout_s", "memory_mb", "rubric"),
+    "scorer": ("select", "ignore", "place", "timeout_s", "memory_mb", "rubric", "loose", "separator", "whole"),
     "generation": ("samples", "description", "pass_at"),
 }
 
@@ -47,6 +50,9 @@ class Item:
     For `code` the key is `tests`: `setup` is the code that an output continues or replaces, `entry_point` the function
     that the tests know as `candidate`. Programs that read and print have `cases`. For `rubric` it is `rubric`, where
     the benchmark has none for all items. Both may hold a reference as their answer, or none.
+
+    For `instructions`, `calls` and `criteria` the key has their name, for `pairwise` it is the `baseline` answer that
+    outputs are held against. For `spans` each accepted answer is a list of them.
     """
 
     id: str
@@ -60,6 +66,11 @@ class Item:
     answers: tuple[str, ...] = ()
     blank: str = ""
     cases: tuple[Case, ...] = ()
+    instructions: tuple[Instruction, ...] = ()
+    calls: tuple[ExpectedCall, ...] = ()
+    baseline: str = ""
+    spans: tuple[tuple[str, ...], ...] = ()
+    criteria: tuple[Criterion, ...] = ()
 
     @property
     def accepted(self) -> tuple[str, ...]:
@@ -85,11 +96,6 @@ class Pack:
     notes: tuple[str, ...] = ()
 
 
-def _text(value: object) -> object:
-    """Numbers are taken as their text: a file may say {"answer": 7}."""
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-
 class _CaseLine(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
@@ -102,17 +108,22 @@ class _Line(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    id: Annotated[str | None, BeforeValidator(_text)] = None
+    id: Annotated[str | None, BeforeValidator(as_text)] = None
     prompt: str = Field(min_length=1)
-    answer: Annotated[str, BeforeValidator(_text)] = ""
-    choices: tuple[Annotated[str, BeforeValidator(_text)], ...] = ()
+    answer: Annotated[str, BeforeValidator(as_text)] = ""
+    choices: tuple[Annotated[str, BeforeValidator(as_text)], ...] = ()
     setup: str = ""
     tests: str = ""
     entry_point: str = Field(default="", pattern=r"^([^\W\d]\w*)?$")
     rubric: str = ""
-    answers: tuple[Annotated[str, BeforeValidator(_text)], ...] = ()
+    answers: tuple[Annotated[str, BeforeValidator(as_text)], ...] = ()
     blank: str = ""
     cases: tuple[_CaseLine, ...] = ()
+    instructions: tuple[InstructionLine, ...] = ()
+    calls: tuple[CallLine, ...] = ()
+    baseline: str = ""
+    spans: tuple[Spans, ...] = ()
+    criteria: Criteria = ()
 
 
 def read_pack(directory: Path) -> Pack:
@@ -235,6 +246,12 @@ def _check_together(path: Path, spec: BenchmarkSpec) -> None:
             cure="set generation.temperature, such as 0.7" if greedy else "remove generation.samples",
         )
     _check_pass_at(path, spec)
+    if spec.scorer.separator is not None and not spec.scorer.separator.strip():
+        raise SpecError(
+            "the separator is blank, and words are parted by blanks too",
+            where=f"{path} (scorer.separator)",
+            cure='write a mark, such as ";", or leave it out: then an output is one span',
+        )
     if spec.scorer.kind == "regex" and spec.scorer.pattern and re.compile(spec.scorer.pattern).groups < 1:
         raise SpecError(
             "the pattern has no group, so it catches no prediction",
@@ -249,7 +266,7 @@ def _check_pass_at(path: Path, spec: BenchmarkSpec) -> None:
     if k is not None and k > samples:
         what = f"pass@{k} cannot be estimated from {samples} samples"
         raise SpecError(what, where=where, cure=f"set generation.samples to {k} or more; twice as many vary less")
-    if k is not None and spec.scorer.kind in ("f1", "rubric"):
+    if k is not None and spec.scorer.gives_shares:
         what = f"pass@k counts outputs that are right, and a {spec.scorer.kind} scorer gives fractions"
         raise SpecError(what, where=where, cure="remove generation.pass_at: the mean over samples is scored")
 
@@ -302,7 +319,7 @@ def _item(line: str, number: int, path: Path, spec: BenchmarkSpec) -> Item:
         raise DataError(
             f"a {spec.scorer.kind} scorer needs `{lacking}`",
             where=f"{where} ({lacking})",
-            cure=f'add "{lacking}": "…"' + (", or scorer.rubric for all items" if lacking == "rubric" else ""),
+            cure=f"add {NEEDED[lacking]}",
         )
     others = tuple(each for each in read.answers if each.strip())
     answer = read.answer or next(iter(others), "")
@@ -323,6 +340,11 @@ def _item(line: str, number: int, path: Path, spec: BenchmarkSpec) -> Item:
         others,
         read.blank,
         tuple(Case(case.input, case.output) for case in read.cases),
+        tuple(each.key for each in read.instructions),
+        tuple(each.key for each in read.calls),
+        read.baseline,
+        read.spans,
+        tuple(each.key for each in read.criteria),
     )
 
 
@@ -354,6 +376,12 @@ def _lacking(read: _Line, spec: BenchmarkSpec) -> str:
         return "" if read.tests or read.cases else "tests"
     if spec.scorer.kind == "rubric":
         return "" if read.rubric or spec.scorer.rubric else "rubric"
+    own = {"instructions": bool(read.instructions), "calls": bool(read.calls), "pairwise": bool(read.baseline.strip()),
+           "criteria": bool(read.criteria)}  # fmt: skip
+    if spec.scorer.kind in own:
+        return "" if own[spec.scorer.kind] else {"pairwise": "baseline"}.get(spec.scorer.kind, spec.scorer.kind)
+    if spec.scorer.kind == "spans" and read.spans:
+        return ""
     return "" if read.answer or any(each.strip() for each in read.answers) else "answer"
 
 

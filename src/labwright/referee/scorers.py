@@ -1,7 +1,7 @@
 """From an output to a score: 1 for right, 0 for wrong. Any text may come in; none may crash a scorer.
 
 Where an item accepts several answers, the one that fits best counts.
-Programs are scored in code/, outputs to be judged by a rubric in judging.py; both need more than a spec, see `Means`.
+Programs are scored in code/, outputs judged in judging.py, criteria.py and pairwise.py: they need `Means`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import string
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from statistics import fmean
 from typing import Protocol
 
@@ -20,9 +21,15 @@ from labwright.contracts.errors import UsageError
 from labwright.contracts.generation import OutputJudge
 from labwright.contracts.research import ItemResult
 from labwright.contracts.specs import BenchmarkSpec, ScorerSpec
+from labwright.referee import criteria, pairwise
+from labwright.referee.calls import calls_in, why_not
 from labwright.referee.code import CodeScorer
+from labwright.referee.criteria import CriteriaScorer
+from labwright.referee.instructions import follows
 from labwright.referee.judging import RubricScorer
 from labwright.referee.pack import Item, choice_index
+from labwright.referee.pairwise import PairwiseScorer
+from labwright.referee.spans import alignment_f1, exact_match
 from labwright.stats import pass_at_k
 
 _NUMBER = re.compile(
@@ -94,6 +101,50 @@ def _f1(said: Counter[str], right: Counter[str]) -> float:
         return float(said == right)
     shared = (said & right).total()
     return 2 * shared / (said.total() + right.total())
+
+
+class SpansScorer:
+    """The best F1 of the output's spans against those of an accepted answer, paired one to one; see spans.py."""
+
+    def __init__(self, spec: ScorerSpec) -> None:
+        self._separator, self._whole = spec.separator, spec.whole
+
+    def score(self, item: Item, output: str) -> ItemResult:
+        output = output[:_LONGEST_OUTPUT]
+        parts = [output] if self._separator is None else output.split(self._separator)
+        said = [part.strip() for part in parts if part.strip()] or [""]
+        answers = [each for each in item.spans or [(answer,) for answer in item.accepted] if each[0].strip()]
+        score = max((self._of(said, answer) for answer in answers), default=0.0)
+        return replace(_result(item, output, json.dumps(said, ensure_ascii=False), False), score=score)
+
+    def _of(self, said: Sequence[str], answer: Sequence[str]) -> float:
+        return float(exact_match(said, answer)) if self._whole else alignment_f1(said, answer)
+
+
+class InstructionsScorer:
+    """Whether an output follows all of an item's instructions; `prediction` says of each, strictly and loosely."""
+
+    def __init__(self, spec: ScorerSpec) -> None:
+        self._loose = spec.loose
+
+    def score(self, item: Item, output: str) -> ItemResult:
+        output = output[:_LONGEST_OUTPUT]
+        found = [
+            {"id": each.id, "strict": follows(each, output), "loose": follows(each, output, loose=True)}
+            for each in item.instructions
+        ]
+        right = all(each["loose" if self._loose else "strict"] for each in found)
+        return _result(item, output, json.dumps(found), right)
+
+
+class CallsScorer:
+    """Whether an output makes the calls that an item expects; they are read, and never made."""
+
+    def score(self, item: Item, output: str) -> ItemResult:
+        said = calls_in(output)
+        fault = why_not(said, item.calls)
+        told = json.dumps([{"name": call.name, "arguments": call.arguments} for call in said], ensure_ascii=False)
+        return _result(item, output, f"{told} ({fault})" if fault else told, not fault)
 
 
 class IncludesScorer:
@@ -208,14 +259,14 @@ def scorer_for(spec: ScorerSpec, means: Means | None = None) -> Scorer:
     means = means or Means()
     if spec.kind == "code":
         return CodeScorer(spec, means.sandbox or Sandbox(), unconfined=means.unconfined)
-    if spec.kind == "rubric":
+    if spec.is_judged:
         if means.judge is None:
             raise UsageError(
                 "this benchmark is scored by a judge, and no judge model is set",
                 where="LABWRIGHT_JUDGE_MODEL",
                 cure="set it to a model, such as anthropic:NAME or local:NAME",
             )
-        return RubricScorer(spec, means.judge)
+        return _judging(spec, means.judge)
     makers: dict[str, Callable[[], Scorer]] = {
         "exact": lambda: TextScorer(spec),
         "normalised": lambda: TextScorer(spec),
@@ -224,8 +275,27 @@ def scorer_for(spec: ScorerSpec, means: Means | None = None) -> Scorer:
         "regex": lambda: RegexScorer(spec),
         "includes": lambda: IncludesScorer(spec),
         "choice": ChoiceScorer,
+        "spans": lambda: SpansScorer(spec),
+        "instructions": lambda: InstructionsScorer(spec),
+        "calls": CallsScorer,
     }
     return makers[spec.kind]()
+
+
+def _judging(spec: ScorerSpec, judge: OutputJudge) -> Scorer:
+    if spec.kind == "criteria":
+        return CriteriaScorer(judge)
+    return RubricScorer(spec, judge) if spec.kind == "rubric" else PairwiseScorer(spec, judge)
+
+
+def score_by_verdicts(spec: BenchmarkSpec, item: Item, prediction: str) -> float:
+    """The score by the judge's verdicts that are kept beside it; not a number where they cannot be read."""
+    again: Callable[[str], float] = pairwise.score_again
+    if spec.scorer.kind == "criteria":
+        again = partial(criteria.score_again, item)
+    if spec.generation.samples == 1:
+        return again(prediction)
+    return fmean([again(each) for each in samples_of(prediction)] or [0.0])
 
 
 def choose(choices: Sequence[str], log_likelihoods: Sequence[float], *, by_length: bool) -> str:

@@ -24,18 +24,24 @@ from labwright.contracts.research import (
 )
 from labwright.contracts.specs import BenchmarkSpec, GenerationSpec
 from labwright.contracts.views import StudyView
+from labwright.referee.code import obstacle
 from labwright.referee.generation import GenerationWorker
 from labwright.referee.pack import Item, item_fields
+from labwright.referee.pairwise import position_bias
 from labwright.referee.prompts import answer_lead, decoding_of, few_shot_prefix, item_prompt
 from labwright.referee.protocol import Judge, Rescored
-from labwright.referee.scorers import Means, Scorer, benchmark_scorer, choose
+from labwright.referee.scorers import Means, Scorer, benchmark_scorer, choose, score_by_verdicts
 from labwright.referee.vault import result_fields
 from labwright.referee.verdict import decide
 from labwright.stats import bootstrap_mean, compare_paired, pass_at_k, wilson
 
 OnProgress = Callable[[int, int], None]
-_SLOW = ("code", "rubric")  # scorers that wait for others: several items at once
+_SLOW = ("code", "rubric", "pairwise", "criteria")  # scorers that wait for others: several items at once
 _AT_ONCE = 4
+_ROWS_LACK = {  # what a training row has not
+    "choice": "choices", "code": "tests", "rubric": "a rubric", "instructions": "instructions", "calls": "calls",
+    "pairwise": "a baseline's answer", "criteria": "criteria",
+}  # fmt: skip
 
 
 def answer(
@@ -54,6 +60,8 @@ def answer(
     `seed` is the referee's, see `decoding_seed`. Raises what the worker and the scorer raise.
     """
     scorer = benchmark_scorer(spec, means)  # first: what cannot be scored need not be generated
+    if spec.scorer.kind == "code":
+        _must_run_programs(means or Means())
     prefix = few_shot_prefix(shots, spec.generation)
     if spec.scorer.kind == "choice":
         outputs = _choices(worker, spec, items, prefix, deadline, on_progress)
@@ -71,6 +79,12 @@ def answer(
         json.dumps(made[at : at + samples], ensure_ascii=False) for at in range(0, len(made), samples)
     ]  # fmt: skip
     return score_all(scorer, items, outputs, (lambda done: on_progress(len(made) + done, total)) if slow else None)
+
+
+def _must_run_programs(means: Means) -> None:
+    blocked = obstacle(means.sandbox or Sandbox(), unconfined=means.unconfined)
+    if blocked is not None:
+        raise blocked
 
 
 def score_all(
@@ -129,14 +143,23 @@ def choice_request(item: Item, generation: GenerationSpec, choice: str) -> Likel
 
 
 def interval(scores: Sequence[float]) -> Interval:
-    """The mean with its 95 % interval: Wilson's for right-or-wrong scores, else the bootstrap's."""
+    """The mean with its 95 % interval: Wilson's for right-or-wrong scores, else the bootstrap's.
+
+    Items may score below 0 where criteria have negative points; their mean is cut to 0 to 1, as HealthBench does.
+    """
     if all(s in (0.0, 1.0) for s in scores):
         return wilson(round(sum(scores)), len(scores))
-    return bootstrap_mean(scores)
+    found = bootstrap_mean(scores)
+    return Interval(*(min(max(each, 0.0), 1.0) for each in (found.estimate, found.low, found.high)))
 
 
 def beside(spec: BenchmarkSpec, results: Sequence[ItemResult]) -> tuple[SideScore, ...]:
-    """What else the samples of right-or-wrong outputs say: pass@2, pass@4, … and the mean where pass@k is the score."""
+    """What else the outputs say: of samples pass@2, pass@4, … and the mean where pass@k is the score; of instructions
+    the other reading, and how many are followed; of pairwise verdicts how much the order of the answers counted."""
+    if spec.scorer.kind == "criteria":
+        return _of_criteria(results)
+    if spec.generation.samples == 1 and spec.scorer.kind in ("instructions", "pairwise"):
+        return _of_instructions(spec, results) if spec.scorer.kind == "instructions" else _of_pairs(results)
     drawn = [r.samples for r in results if len(r.samples) == spec.generation.samples]
     if spec.generation.samples == 1 or spec.metric.direction == "minimise" or not drawn:
         return ()
@@ -148,6 +171,48 @@ def beside(spec: BenchmarkSpec, results: Sequence[ItemResult]) -> tuple[SideScor
     for k in wanted:
         found.append(SideScore(f"pass@{k}", interval([pass_at_k(most, scores.count(1.0), k) for scores in drawn])))
     return tuple(found)
+
+
+def _of_instructions(spec: BenchmarkSpec, results: Sequence[ItemResult]) -> tuple[SideScore, ...]:
+    """Prompts of which all instructions are followed, by the reading that is not the score; instructions, by both."""
+    readings = ("loose", "strict") if spec.scorer.loose else ("strict", "loose")
+    try:
+        found = [{by: [bool(each[by]) for each in json.loads(r.prediction)] for by in readings} for r in results]
+    except (ValueError, TypeError, KeyError):
+        return ()  # results of a sealed test that were not disclosed hold no predictions
+    if not all(each[by] for each in found for by in readings) or not found:
+        return ()
+    other = readings[1]
+    return (
+        SideScore(f"{other} accuracy", interval([float(all(each[other])) for each in found])),
+        *(SideScore(f"{by} accuracy of instructions", _of_all([each[by] for each in found])) for by in readings),
+    )
+
+
+def _of_all(found: Sequence[Sequence[bool]]) -> Interval:
+    """The share of all instructions that are followed. Those of one prompt hang together, so prompts are drawn again.
+
+    A ratio of two means, in its linear form: Cochran, Sampling Techniques, 1977, chapter 6.
+    """
+    count = fmean([len(each) for each in found])
+    share = sum(map(sum, found)) / sum(map(len, found))
+    return interval([round(share + (sum(each) - share * len(each)) / count, 12) for each in found])
+
+
+def _of_criteria(results: Sequence[ItemResult]) -> tuple[SideScore, ...]:
+    """What the mean of the items is, where the score was cut to 0."""
+    found = bootstrap_mean([r.score for r in results])
+    return (SideScore("mean before it is cut to 0", found),) if found.estimate < 0 else ()
+
+
+def _of_pairs(results: Sequence[ItemResult]) -> tuple[SideScore, ...]:
+    first, changed = position_bias(results)
+    if not first:
+        return ()
+    return (
+        SideScore("answer read first (0.5 is no bias)", interval(first)),
+        SideScore("verdict changed with the order", interval(changed)),
+    )
 
 
 def compare(first: Sequence[float], second: Sequence[float]) -> Comparison:
@@ -223,8 +288,8 @@ def score_rows(
 
     Raises UsageError where the scorer needs what a training row has not: choices, tests.
     """
-    if spec.scorer.kind in ("choice", "code") or (spec.scorer.kind == "rubric" and not spec.scorer.rubric):
-        needs = {"choice": "choices", "code": "tests"}.get(spec.scorer.kind, "a rubric")
+    needs = _ROWS_LACK.get(spec.scorer.kind, "")
+    if needs and not (spec.scorer.kind == "rubric" and spec.scorer.rubric):
         raise UsageError(
             f"training rows cannot be scored by this benchmark: its {spec.scorer.kind} scorer needs {needs}",
             where=spec.name,
@@ -247,7 +312,10 @@ def rescore(
 def rescored(
     spec: BenchmarkSpec, items: Sequence[Item], results: Sequence[ItemResult], means: Means | None = None
 ) -> list[float]:
-    """Score stored outputs again."""
+    """Score stored outputs again; where a judge said what is met or won, from what it said."""
+    if spec.scorer.is_judged and means is None:
+        pairs = zip(items, results, strict=True)
+        return [score_by_verdicts(spec, item, result.prediction) for item, result in pairs]
     return [r.score for r in score_all(benchmark_scorer(spec, means), items, [r.output for r in results])]
 
 
@@ -257,7 +325,8 @@ def why_not_again(spec: BenchmarkSpec, sandbox: Sandbox) -> str:
         return "a judge's word is not given twice"
     if spec.scorer.kind == "code" and sandbox.boundary != "enforced":
         return "programs are not run without a sandbox"
-    return ""
+    blocked = obstacle(sandbox) if spec.scorer.kind == "code" else None
+    return blocked.what if blocked is not None else ""
 
 
 # -- files of a bundle -------------------------------------------------------------------------------------------------

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
-from labwright.compute.sandbox import Sandbox
-from labwright.contracts.errors import BoundaryError
-from labwright.contracts.specs import ScorerSpec
+from labwright.compute.fences import fence
+from labwright.compute.sandbox import Mounts, Sandbox
+from labwright.contracts.errors import BackendError, BoundaryError
+from labwright.contracts.specs import BenchmarkSpec, ScorerSpec
 from labwright.referee.code import CodeScorer, candidates
-from labwright.referee.pack import Item
+from labwright.referee.code.side import Side
+from labwright.referee.generation import GenerationWorker
+from labwright.referee.pack import Case, Item
+from labwright.referee.scorers import Means
+from labwright.referee.scoring import answer, why_not_again
 
 SANDBOX = Sandbox()
 STUB = 'from typing import List\n\ndef double(x: int) -> int:\n    """Twice x.\n    """\n'
@@ -184,3 +192,72 @@ def test_the_block_that_defines_the_entry_point_is_the_program() -> None:
     output = "```python\ndouble(2)\n```\nso\n```python\ndef double(x):\n    return 2 * x\n```"
     assert all("return 2 * x" in program for program in candidates(ITEM, output))
     assert candidates(ITEM, "    return 1") == (STUB + "    return 1",)
+
+
+# -- where programs cannot be confined ---------------------------------------------------------------------------------
+
+WITHOUT_FILTERS = Path(__file__).parents[2] / "toys" / "without_filters.py"
+PRINTING = Item("j", "", "", cases=(Case("2", "4"),))
+RIGHT = {ITEM: "    return 2 * x\n", PRINTING: "print(2 * int(input()))"}
+
+
+class UnfilteredSandbox(Sandbox):
+    """A sandbox on a kernel that sets no seccomp filters."""
+
+    def command(self, argv: Sequence[str], *, mounts: Mounts, cwd: Path, gpus: bool = True) -> list[str]:
+        line = super().command(argv, mounts=mounts, cwd=cwd, gpus=gpus)
+        return [sys.executable, str(WITHOUT_FILTERS), *line]
+
+
+@confined
+def test_where_programs_cannot_be_confined_that_is_an_error_of_the_machine_and_never_a_score() -> None:
+    sandbox = UnfilteredSandbox()
+    benchmark = BenchmarkSpec(name="b", scorer=SPEC)
+    for item, output in RIGHT.items():
+        with pytest.raises(BackendError, match=r"cannot be confined here: .*the kernel sets no seccomp filter"):
+            CodeScorer(SPEC, sandbox).score(item, output)
+    worker = GenerationWorker(Path(sys.executable), Path("never started"), sandbox, Mounts())
+    with pytest.raises(BackendError, match="no seccomp filter") as raised:  # before anything is generated
+        answer(worker, benchmark, [ITEM], (), None, lambda done, total: None, means=Means(sandbox))
+    assert "CONFIG_SECCOMP_FILTER" in str(raised.value.cure) and "LABWRIGHT_SANDBOX=off" in str(raised.value.cure)
+    assert "cannot be confined here" in why_not_again(benchmark, sandbox)
+
+
+class RecordingSandbox(Sandbox):
+    """None, and it keeps what was started."""
+
+    def __init__(self) -> None:
+        super().__init__("off")
+        self.started: list[list[str]] = []
+
+    def command(self, argv: Sequence[str], *, mounts: Mounts, cwd: Path, gpus: bool = True) -> list[str]:
+        self.started.append(list(argv))
+        return super().command(argv, mounts=mounts, cwd=cwd, gpus=gpus)
+
+
+def test_what_is_tried_beforehand_has_all_the_time_and_memory_of_a_program() -> None:
+    """With less time an interpreter that starts slowly would be ended, and the machine be said to lack something."""
+    sandbox = RecordingSandbox()
+    code = CodeScorer(SPEC, sandbox, unconfined=True)
+    code.must_work()
+    [tried] = sandbox.started
+    assert code.score(ITEM, RIGHT[ITEM]).prediction == "passed"
+    assert tried in sandbox.started[1:]
+
+
+@pytest.mark.parametrize("item", RIGHT)
+def test_whoever_runs_programs_with_their_own_rights_needs_no_filter(item: Item) -> None:
+    scorer = CodeScorer(SPEC, UnfilteredSandbox("off"), unconfined=True)
+    assert scorer.score(item, RIGHT[item]).prediction == "passed"
+
+
+def test_a_side_that_ends_before_it_is_ready_says_its_last_words(tmp_path: Path) -> None:
+    missing = subprocess.run([sys.executable, str(tmp_path / "no.py")], capture_output=True, text=True, check=False)
+    command = [sys.executable, str(tmp_path / "no.py")]
+    fenced = fence(command, tasks=16, memory_bytes=1 << 28)
+    with (
+        Side("program", fenced, heard=True) as side,
+        pytest.raises(BackendError, match=r"ended before it ran one \(exit code 2\)") as raised,
+    ):
+        side.ready()
+    assert missing.stderr.strip().splitlines()[-1][:100] in raised.value.what

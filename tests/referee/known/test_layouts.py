@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.referee.known.sources import arc, gsm8k, humaneval
 
 from labwright.contracts.errors import UsageError
+from labwright.referee.keys import Criterion
 from labwright.referee.known.draft import UnusableRowError
 from labwright.referee.known.layouts import LAYOUTS, layout_of
 from labwright.referee.known.reading import checked
@@ -56,7 +57,7 @@ ROWS: list[tuple[str, str, dict[str, Any], str, str]] = [
     ("EleutherAI/drop", "drop", {"passage": "P.", "question": "Who?", "query_id": "1",
      "answer": {"number": "", "date": {}, "spans": ["Ann", "Eve"]},
      "validated_answers": {"number": ["2"], "date": [{"day": "", "month": "", "year": ""}], "spans": [[]]}},
-     "P. Who?", "Ann Eve"),
+     "P. Who?", "Ann; Eve"),
     ("allenai/winogrande", "winogrande", {"sentence": "Ann thanked Eve since _ had helped.", "option1": "Ann",
      "option2": "Eve", "answer": "2"}, "Ann thanked Eve since _ had helped.", "Eve"),
 ]  # fmt: skip
@@ -99,15 +100,17 @@ def test_mbpp_asks_for_a_program_and_names_the_function_that_tests_call() -> Non
     assert question.prompt.endswith("```python")
 
 
-def test_criteria_with_points_become_a_rubric() -> None:
+def test_criteria_keep_their_points() -> None:
     row = {"prompt": [{"role": "user", "content": "Help"}], "rubrics": [{"criterion": "Kind", "points": 5},
            {"criterion": "Wrong dose", "points": -3}]}  # fmt: skip
     layout = layout_of(row, "openai/healthbench")
     assert layout is not None
     question = checked(layout.read(row))
     assert question.prompt == "Help"
-    assert "(5 points) Kind" in question.rubric
-    assert "(-3 points) Wrong dose" in question.rubric
+    assert question.criteria == (Criterion("Kind", 5), Criterion("Wrong dose", -3))
+    for bad in ([], [{"points": 5}], [{"criterion": "Wrong", "points": -3}], [{"criterion": "Kind", "points": "5"}]):
+        with pytest.raises(UnusableRowError):
+            layout.read({**row, "rubrics": bad})
 
 
 def test_a_boxed_answer_is_found_with_its_braces() -> None:
@@ -135,11 +138,15 @@ def test_any_row_is_a_question_or_says_why_not(place: int, dice: random.Random, 
 
 def test_every_answer_of_a_row_is_kept() -> None:
     rows = {row[1]: (row[0], row[2]) for row in ROWS}
-    kept = {"triviaqa": ("Paris", "Paree"), "nq-open": ("A", "B"), "squad": ("a b", "b"), "drop": ("Ann Eve", "2")}
+    kept = {"triviaqa": ("Paris", "Paree"), "nq-open": ("A", "B"), "squad": ("a b", "b")}
     for name, answers in kept.items():
         layout = layout_of(rows[name][1], rows[name][0])
         assert layout is not None
         assert layout.read(rows[name][1]).answers == answers
+    name, row = rows["drop"]
+    layout = layout_of(row, name)
+    assert layout is not None
+    assert layout.read(row).spans == (("Ann", "Eve"), ("2",))
 
 
 @pytest.mark.parametrize(
@@ -162,7 +169,9 @@ def test_a_row_that_cannot_be_scored_says_why(row: dict[str, Any], why: str) -> 
 @pytest.mark.parametrize(
     ("columns", "named"),
     [
-        (("key", "prompt", "instruction_id_list", "kwargs"), "--rubric"),
+        (("id", "question", "function"), "--answers"),
+        (("uid", "category", "subcategory", "prompt"), "--answers"),
+        (("question_id", "category", "cluster", "turns"), "--answers"),
         (("section_id", "query_id", "passage", "question", "answers_spans"), "hub:EleutherAI/drop"),
     ],
 )

@@ -27,24 +27,34 @@ def add(
         ),
     ],
     name: Annotated[
-        str | None, typer.Option("--name", help="what the benchmark is called; default: its source's")
+        str | None, typer.Option("--name", metavar="NAME", help="what the benchmark is called; default: its source's")
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="where the pack is put; default: ./NAME")
     ] = None,
-    samples: Annotated[int, typer.Option("--samples", min=1, help="k outputs an item: avg@k")] = 1,
+    samples: Annotated[int, typer.Option("--samples", metavar="N", min=1, help="k outputs an item: avg@k")] = 1,
     pass_at: Annotated[
-        int | None, typer.Option("--pass-at", min=1, help="with --samples: score by pass@k, not by their mean")
+        int | None,
+        typer.Option("--pass-at", metavar="K", min=1, help="with --samples: score by pass@k, not by their mean"),
     ] = None,
-    temperature: Annotated[float | None, typer.Option("--temperature", min=0, help="with --samples: 0.7")] = None,
-    few_shot: Annotated[int | None, typer.Option("--few-shot", min=0, help="worked examples of the control")] = None,
-    max_new_tokens: Annotated[int | None, typer.Option("--max-new-tokens", min=1, help="the longest output")] = None,
+    temperature: Annotated[
+        float | None, typer.Option("--temperature", metavar="T", min=0, help="with --samples: 0.7")
+    ] = None,
+    few_shot: Annotated[
+        int | None, typer.Option("--few-shot", metavar="N", min=0, help="worked examples of the control")
+    ] = None,
+    max_new_tokens: Annotated[
+        int | None, typer.Option("--max-new-tokens", metavar="N", min=1, help="the longest output")
+    ] = None,
     chat: Annotated[bool, typer.Option("--chat", help="ask in the base model's chat template")] = False,
-    dev: Annotated[int, typer.Option("--dev", min=1, help="at most so many items of dev")] = 500,
-    test: Annotated[int | None, typer.Option("--test", min=1, help="at most so many items of the sealed test")] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="of every draw")] = 17,
+    dev: Annotated[int, typer.Option("--dev", metavar="N", min=1, help="at most so many items of dev")] = 500,
+    test: Annotated[
+        int | None, typer.Option("--test", metavar="N", min=1, help="at most so many items of the sealed test")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="of every draw")] = 17,
     rubric: Annotated[
-        str | None, typer.Option("--rubric", help="outputs are scored by the judge model, which goes by this")
+        str | None,
+        typer.Option("--rubric", metavar="TEXT", help="outputs are scored by the judge model, which goes by this"),
     ] = None,
     mapped: Annotated[
         list[str] | None,
@@ -52,8 +62,16 @@ def add(
             "--map", metavar="FIELD=COLUMN", help="which column is the prompt, answer, choices, …; repeatable"
         ),
     ] = None,
-    metric: Annotated[str | None, typer.Option("--metric", help="lm-eval: one of the task's metrics")] = None,
-    filter_name: Annotated[str | None, typer.Option("--filter", help="lm-eval: one of the task's filters")] = None,
+    answers: Annotated[
+        str | None,
+        typer.Option("--answers", metavar="SOURCE", help="rows joined by id: accepted calls, a baseline's answers"),
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option("--metric", metavar="NAME", help="lm-eval: one of the task's metrics")
+    ] = None,
+    filter_name: Annotated[
+        str | None, typer.Option("--filter", metavar="NAME", help="lm-eval: one of the task's filters")
+    ] = None,
     include_path: Annotated[
         Path | None, typer.Option("--include-path", metavar="DIR", help="lm-eval: a directory with task files")
     ] = None,
@@ -71,4 +89,6 @@ def add(
     decoding = (samples, pass_at, temperature, few_shot, max_new_tokens, chat)
     sizes = (dev, test, seed)
     task = (metric, filter_name, include_path, allow_code)
-    act("benchmarks", "add", source, name, out, decoding, sizes, rubric, mapped or [], task, offline, json=json)
+    act(
+        "benchmarks", "add", source, name, out, decoding, sizes, rubric, mapped or [], answers, task, offline, json=json
+    )

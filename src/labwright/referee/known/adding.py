@@ -112,9 +112,11 @@ def _check(options: AddOptions, name: str | None) -> None:
 def _drafted(source: str, open_table: OpenTable, options: AddOptions) -> Draft:
     kind, colon, rest = source.partition(":")
     if colon and kind in ("lm-eval", "inspect"):
-        if options.columns or options.rubric:
+        if options.columns or options.rubric or options.answers:
             raise UsageError(
-                "a task says itself how it is asked and scored", where=source, cure="leave --map and --rubric out"
+                "a task says itself how it is asked and scored",
+                where=source,
+                cure="leave --map, --rubric and --answers out",
             )
         if not rest:
             raise UsageError("the task's name is missing", where=source, cure=f"write {kind}:TASK")

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from labwright.contracts.specs import GenerationSpec, MetricSpec, ScorerSpec
+from labwright.referee.calls import ExpectedCall
+from labwright.referee.instructions import Instruction
+from labwright.referee.keys import Criterion
 from labwright.referee.pack import Case
 
 
@@ -30,8 +33,19 @@ class Question:
     answers: tuple[str, ...] = ()
     blank: str = ""
     cases: tuple[Case, ...] = ()
+    instructions: tuple[Instruction, ...] = ()
+    calls: tuple[ExpectedCall, ...] = ()
+    baseline: str = ""
+    spans: tuple[tuple[str, ...], ...] = ()
+    criteria: tuple[Criterion, ...] = ()
     shown: str = ""
     name: str = ""  # the benchmark's own id
+
+    @property
+    def has_key(self) -> bool:
+        """Whether there is anything to score an output by."""
+        own = (self.instructions, self.calls, self.baseline, self.spans, self.criteria)
+        return any((self.answer, self.tests, self.cases, self.rubric, *own))
 
     @property
     def key(self) -> str:

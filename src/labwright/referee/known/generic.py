@@ -8,8 +8,9 @@ from pydantic import JsonValue
 
 from labwright.contracts.errors import DataError
 from labwright.contracts.specs import GenerationSpec, ScorerSpec
+from labwright.referee.known.conversation import conversation
 from labwright.referee.known.draft import Part, Question, UnusableRowError
-from labwright.referee.known.layouts import LAYOUTS, conversation
+from labwright.referee.known.layouts import LAYOUTS
 from labwright.referee.known.reading import ReadRow, Row, accepted, text, texts, whole
 from labwright.referee.scorers import last_number
 
@@ -21,6 +22,7 @@ _USUAL: Mapping[str, tuple[str, ...]] = {
     "setup": ("setup",),
     "entry_point": ("entry_point",),
     "rubric": ("rubric",),
+    "baseline": (),  # only where a person names it
     "id": ("id",),
 }
 _SHORT = 80  # characters; a longer answer is nothing that a model could say word for word
@@ -45,7 +47,7 @@ def columns_of(
         if ours not in found and column is not None:
             found[ours] = column
             taken.add(column)
-    if "prompt" not in found or not (keyless or {"answer", "tests", "rubric"} & set(found)):
+    if "prompt" not in found or not (keyless or {"answer", "tests", "rubric", "baseline"} & set(found)):
         layouts = ", ".join(dict.fromkeys(layout.name for layout in LAYOUTS))
         raise DataError(
             f"these columns are no benchmark that is known: {', '.join(present)}",
@@ -71,6 +73,7 @@ def reader(columns: Mapping[str, str], class_names: Sequence[str] = ()) -> ReadR
             tests=_optional(row, columns, "tests"),
             entry_point=_optional(row, columns, "entry_point"),
             rubric=_optional(row, columns, "rubric"),
+            baseline=_optional(row, columns, "baseline"),
             name=_optional(row, columns, "id"),
         )
 
@@ -111,6 +114,8 @@ def scoring_of(parts: Sequence[Part], where: str) -> tuple[ScorerSpec, Generatio
         return ScorerSpec(kind="exact"), GenerationSpec()
     if all(question.tests for question in questions):
         return ScorerSpec(kind="code"), GenerationSpec(few_shot=0, shot_template="{prompt}{answer}", max_new_tokens=512)
+    if all(question.baseline for question in questions):
+        return ScorerSpec(kind="pairwise"), GenerationSpec(few_shot=0, max_new_tokens=2048, chat=True)
     if all(question.rubric for question in questions):
         return ScorerSpec(kind="rubric"), GenerationSpec(few_shot=0, max_new_tokens=1024, chat=True)
     if all(question.choices for question in questions):

@@ -6,16 +6,17 @@ Prompts follow lm-evaluation-harness where it has the benchmark, so that scores 
 from __future__ import annotations
 
 import hashlib
+import math
 import random
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from pydantic import JsonValue
-
 from labwright.contracts.errors import UsageError
 from labwright.contracts.specs import GenerationSpec, ScorerSpec
-from labwright.referee.known import answers, contests
+from labwright.referee.keys import Criterion
+from labwright.referee.known import answers, arenas, contests, following, functions
+from labwright.referee.known.conversation import conversation
 from labwright.referee.known.draft import Question, UnusableRowError
 from labwright.referee.known.layout import Layout, asked
 from labwright.referee.known.reading import Row, name_in, text, texts, whole
@@ -63,10 +64,22 @@ class _Refused:
 
 _REFUSED = (
     _Refused(
-        "IFEval",
-        ("prompt", "instruction_id_list"),
-        "each instruction is checked by a program of the benchmark's own",
-        'score it with lm-eval itself (task ifeval), or by a judge: --rubric "The output follows every instruction"',
+        "BFCL without its answers",
+        ("question", "function"),
+        "the accepted calls lie in a file of their own",
+        "name it: --answers possible_answer/FILE; a category that has none (relevance, multi-turn) cannot be added",
+    ),
+    _Refused(
+        "Arena-Hard without a baseline",
+        ("uid", "category", "prompt"),
+        "outputs are held against a baseline's answers, which lie in a file of their own",
+        "name it: --answers model_answer/MODEL.jsonl",
+    ),
+    _Refused(
+        "Arena-Hard without a baseline",
+        ("question_id", "category", "turns"),
+        "outputs are held against a baseline's answers, which lie in a file of their own",
+        "name it: --answers model_answer/MODEL.jsonl",
     ),
     _Refused(
         "DROP as it lies here",
@@ -226,7 +239,8 @@ def _math(row: Row) -> Question:
 
 def _aime(row: Row) -> Question:
     return Question(
-        f"Problem: {text(row, 'problem', 'Problem').strip()}\nSolution:", text(row, "answer", "Answer").strip()
+        f"Problem: {text(row, 'problem', 'Problem', 'question').strip()}\nSolution:",
+        text(row, "answer", "Answer").strip(),
     )
 
 
@@ -235,34 +249,25 @@ def _healthbench(row: Row) -> Question:
     criteria = row.get("rubrics")
     if not isinstance(criteria, list) or not criteria:
         raise UnusableRowError("`rubrics` holds no criteria")
-    lines = []
+    found = []
     for each in criteria:
-        if not isinstance(each, dict) or not isinstance(each.get("criterion"), str):
+        said = each.get("criterion") if isinstance(each, dict) else None
+        if not isinstance(each, dict) or not isinstance(said, str) or not said.strip():
             raise UnusableRowError("a rubric has no criterion")
-        lines.append(f"- ({each.get('points', 1)} points) {each['criterion']}")
-    rule = "Score: the points of the criteria that are met, divided by the sum of the positive points; at least 0."
-    return Question(conversation(row.get("prompt")), rubric="\n".join([*lines, rule]))
-
-
-def conversation(value: JsonValue) -> str:
-    """A prompt that is text, or a list of messages, as text."""
-    if isinstance(value, str):
-        return value
-    if not isinstance(value, list) or not value:
-        raise UnusableRowError("`prompt` holds no text")
-    turns = [(m.get("role"), m.get("content")) for m in value if isinstance(m, dict)]
-    if len(turns) != len(value) or not all(isinstance(content, str) for _, content in turns):
-        raise UnusableRowError("`prompt` holds no messages")
-    if len(turns) == 1:
-        return str(turns[0][1])
-    return "\n\n".join(f"{str(role).capitalize()}: {content}" for role, content in turns) + "\n\nAssistant:"
+        points = each.get("points", 1)
+        if isinstance(points, bool) or not isinstance(points, int | float) or not math.isfinite(points):
+            raise UnusableRowError("the points of a criterion are no number")
+        found.append(Criterion(said, float(points)))
+    if not any(each.points > 0 for each in found):
+        raise UnusableRowError("no criterion has positive points")
+    return Question(conversation(row.get("prompt")), criteria=tuple(found), name=name_in(row, "prompt_id"))
 
 
 _CODE = ScorerSpec(kind="code")
 _MATH = ScorerSpec(
     kind="regex", pattern=_BOXED, normalise=("strip", "whitespace"), ignore=(r"\\!", r"\\left", r"\\right", r"\$")
 )
-_RUBRIC = ScorerSpec(kind="rubric")
+_CRITERIA = ScorerSpec(kind="criteria")
 _LONG = GenerationSpec(few_shot=0, max_new_tokens=1024, chat=True)
 
 LAYOUTS: tuple[Layout, ...] = (
@@ -288,8 +293,12 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout("truthfulqa", ("question", "mc1_targets"), _truthfulqa, _BY_LETTER, _CHOICE),
     Layout("math", ("problem", "solution"), _math, _MATH, _REASONING, names=re.compile("math|algebra|geometry")),
     Layout("aime", ("problem", "answer"), _aime, ScorerSpec(kind="numeric"), _REASONING, names=re.compile("aime|hmmt")),
+    Layout("aime", ("question", "answer"), _aime, ScorerSpec(kind="numeric"), _REASONING, names=re.compile("aime")),
     Layout("aime", ("Problem", "Answer"), _aime, ScorerSpec(kind="numeric"), _REASONING),
-    Layout("rubrics", ("prompt", "rubrics"), _healthbench, _RUBRIC, _LONG),
+    Layout("rubrics", ("prompt", "rubrics"), _healthbench, _CRITERIA, _LONG),
+    *following.LAYOUTS,
+    *functions.LAYOUTS,
+    *arenas.LAYOUTS,
     *answers.LAYOUTS,
     *contests.LAYOUTS,
 )

@@ -1,8 +1,9 @@
 """Tasks of lm-evaluation-harness as benchmarks: their prompts, targets, filters and metrics, without their loop.
 
 Frozen are tasks that generate text compared by `exact_match`, with one right answer or several; multiple-choice tasks
-scored by `acc` or `acc_norm`, also those whose choices stand in the prompt; and programs scored by `pass@k`. All else
-(perplexities, metrics of a task's own) is refused: a pack could not give those numbers.
+scored by `acc` or `acc_norm`, also those whose choices stand in the prompt; programs scored by `pass@k`; and of those
+with a metric of their own IFEval and DROP. All else (perplexities, other metrics) is refused: a pack could not give
+those numbers.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from labwright.contracts.specs import GenerationSpec, MetricSpec
 from labwright.referee.known.answers import filled
 from labwright.referee.known.draft import Draft, Part, Question, UnusableRowError
 from labwright.referee.known.jinja import Doc, literal, rendered
+from labwright.referee.known.lmown import own_scoring
 from labwright.referee.known.lmscoring import scoring_of
 from labwright.referee.known.options import AddOptions, OpenTable
 from labwright.referee.known.reading import checked, read_part
@@ -75,10 +77,14 @@ class _Task:
         if kind not in ("generate_until", "multiple_choice"):
             raise self.refused(f"its outputs are scored by {kind}, not by an answer")
         self.is_choice = kind == "multiple_choice"
+        self._own = own_scoring(self._settings)
         for key in ("class", "process_results", "use_prompt", "doc_to_image", "doc_to_audio", "custom_dataset"):
-            if self._settings.get(key):
+            if self._settings.get(key) and not (key == "process_results" and self._own):
                 raise self.refused(f"it has `{key}`, which scores or asks in a way of its own")
-        self.scoring = scoring_of(self._settings, self.is_choice, options, self._where, self.refused)
+        if self._own is not None:
+            self.scoring = self._own.scoring(options.metric, self.refused)
+        else:
+            self.scoring = scoring_of(self._settings, self.is_choice, options, self._where, self.refused)
         self.notes: list[str] = [*self.scoring.notes]
         fewshot = self._settings.get("fewshot_config")
         self._fewshot: Mapping[str, Any] = fewshot if isinstance(fewshot, dict) else {}
@@ -159,6 +165,8 @@ class _Task:
         """One row, asked as the task asks. Raises UnusableRowError."""
         settings = {**self._settings, **{k: v for k, v in (over or {}).items() if k.startswith("doc_to_")}}
         prompt = self._value(settings.get("doc_to_text"), doc)
+        if self._own is not None:
+            return replace(self._own.read(doc), prompt=str(prompt))
         target = self._value(settings.get("doc_to_target"), doc)
         if settings.get("doc_to_choice") is None:
             if not isinstance(prompt, str):
@@ -221,7 +229,7 @@ class _Task:
 
     def part(self, open_table: OpenTable, split: str) -> Part:
         """A split's questions, after `process_docs` where the task has one."""
-        process = self._settings.get("process_docs")
+        process = None if self._own is not None else self._settings.get("process_docs")
         source, asked = self._source(split)
         table = open_table(source, asked)
         if process is None:

@@ -26,6 +26,7 @@ class AddOptions:
     max_new_tokens: int | None = None
     chat: bool = False
     rubric: str | None = None  # score outputs by a judge that goes by this
+    answers: str | None = None  # a source whose rows are joined by id: BFCL's answers, a baseline's answers
     columns: Mapping[str, str] = field(default_factory=dict)  # ours -> theirs: {"prompt": "question_text"}
     metric: str | None = None  # lm-eval: which of the task's metrics
     filter: str | None = None  # lm-eval: which of the task's filters

@@ -52,7 +52,7 @@ def checked(question: Question, *, keyless: bool = False) -> Question:
     """The question. Raises UnusableRowError where it is none."""
     if not question.prompt.strip():
         raise UnusableRowError("the prompt is empty")
-    if not (keyless or question.answer or question.tests or question.cases or question.rubric):
+    if not keyless and not question.has_key:
         raise UnusableRowError("there is no answer")
     if question.choices and not {question.answer, *question.answers} <= set(question.choices):
         raise UnusableRowError("the answer is none of the choices")

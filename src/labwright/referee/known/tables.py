@@ -11,6 +11,7 @@ from labwright.contracts.specs import GenerationSpec, MetricSpec, ScorerSpec
 from labwright.data.sources import Table
 from labwright.referee.known import generic
 from labwright.referee.known.draft import Draft, Part
+from labwright.referee.known.joining import answers_of
 from labwright.referee.known.layout import Layout
 from labwright.referee.known.layouts import layout_of
 from labwright.referee.known.options import AddOptions, OpenTable
@@ -29,9 +30,15 @@ def draft_of(source: str, open_table: OpenTable, options: AddOptions) -> Draft:
     """
     first = open_table(source, None)
     columns = _columns(first)
+    answers, details = None, dict[str, object]()
+    if options.answers is not None:
+        keys = open_table(options.answers, None)
+        answers, details = answers_of(keys, columns), {"answers": keys.origin, "answers_content": keys.digest()}
+        columns = list(dict.fromkeys((*columns, *answers.columns)))
     layout = None if options.columns or options.rubric else layout_of(columns, source)
     keyless = options.rubric is not None
     read = layout.read if layout else _by_columns(first, columns, options)
+    read = read if answers is None else answers.read_by(read)
     examples = layout.examples_from if layout else None
     tables = [first if split.name == first.split else open_table(source, split.name) for split in _splits(first)]
     parts = tuple(read_part(table, read, keyless=keyless) for table in tables)
@@ -50,6 +57,7 @@ def draft_of(source: str, open_table: OpenTable, options: AddOptions) -> Draft:
         licence=first.licence,
         dataset=source if source.startswith("hub:") else "",
         notes=(*(layout.notes if layout else ()), *first.remarks),
+        details=details,
     )
 
 
@@ -72,9 +80,11 @@ def _splits(table: Table) -> list[SplitSize]:
 
 
 def _metric(layout: Layout | None, scorer: ScorerSpec) -> MetricSpec:
-    if scorer.kind == "rubric":
+    if scorer.kind in ("rubric", "criteria"):
         return MetricSpec(name="score")
-    return MetricSpec(name=layout.metric) if layout else MetricSpec()
+    if layout is None:
+        return MetricSpec(name="win rate") if scorer.kind == "pairwise" else MetricSpec()
+    return MetricSpec(name=layout.metric)
 
 
 def _scoring(

@@ -98,6 +98,11 @@ def _items(part: str, questions: Sequence[Question]) -> list[Item]:
                 question.answers,
                 question.blank,
                 question.cases,
+                question.instructions,
+                question.calls,
+                question.baseline,
+                question.spans,
+                question.criteria,
             )
         )
     return items
