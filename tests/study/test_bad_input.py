@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.toys.toy_study import items, run_study, toy_lab, write_lines, write_study
+from tests.toys.toy_study import RECIPE, items, run_study, toy_lab, write_lines, write_study
 
 from labwright.assemble import Lab
 from labwright.contracts.errors import BoundaryError, DataError, LabwrightError, ModelError, SpecError, StorageError
@@ -267,6 +267,14 @@ def fill(place: Path) -> None:
             pass
 
 
+PATIENT = RECIPE.replace("import random\n", "import random\nimport shutil\n").replace(
+    '            time.sleep(params.get("step_s", 0.01))\n',
+    '            while state["step"] == 2 and shutil.disk_usage(RUN).free > 16 << 20:\n'
+    "                time.sleep(0.05)\n",
+)
+"""The toy recipe, which goes no further than its second step before its disk is full."""
+
+
 def training(_view: StudyView, activity: Activity) -> bool:
     return activity.max_steps == 8 and (activity.step or 0) > 1
 
@@ -275,11 +283,11 @@ def scoring(view: StudyView, activity: Activity) -> bool:
     return bool(view.runs) and "scores t1" in activity.label
 
 
-@pytest.mark.parametrize("when", [training, scoring])
+@pytest.mark.parametrize(("when", "recipe"), [(training, PATIENT), (scoring, RECIPE)])
 def test_a_disk_that_fills_up_fails_the_study_with_that_reason_and_it_goes_on_when_there_is_room(
-    tmp_path: Path, tiny_model: Path, small_disk: Path, when: Callable[[StudyView, Activity], bool]
+    tmp_path: Path, tiny_model: Path, small_disk: Path, when: Callable[[StudyView, Activity], bool], recipe: str
 ) -> None:
-    folder = small_study(tmp_path, tiny_model, params={"step_s": 0.2})
+    folder = small_study(tmp_path, tiny_model, recipe=recipe)
     with (lab := toy_lab(small_disk / "home")).ledger:
         study_id = lab.create_study(read_study(folder))
         view = fails(lab, study_id, StorageError, Interrupts(when, lambda: fill(small_disk)))
@@ -289,6 +297,7 @@ def test_a_disk_that_fills_up_fails_the_study_with_that_reason_and_it_goes_on_wh
         recorded = lab.ledger.events(study_id)
 
         (small_disk / "filler").unlink()
+        (folder / "recipe.py").write_text(RECIPE)
         view = resumed(lab, study_id)
         assert lab.ledger.events(study_id)[: len(recorded)] == recorded
         assert [e.subject for e in view.evaluations if e.split == "dev" and e.subject != "base"]

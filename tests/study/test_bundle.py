@@ -11,6 +11,9 @@ import pytest
 from tests.toys.toy_study import FinishedStudy, items
 
 from labwright.contracts.errors import BoundaryError, UsageError
+from labwright.contracts.research import Run, RunState
+from labwright.referee.client import RefereeClient
+from labwright.referee.protocol import Export
 from labwright.study import bundle as bundles
 
 SEALED = [i["prompt"] for i in items(120, 2, 200, 300)]
@@ -120,3 +123,26 @@ def test_a_directory_that_is_no_bundle_is_named(tmp_path: Path) -> None:
         pass
     with pytest.raises(UsageError, match="no such bundle"), bundles.opened(tmp_path / "nothing"):
         pass
+
+
+def test_a_referee_works_on_while_another_command_of_the_lab_asks_one_of_its_own(
+    finished: FinishedStudy, tmp_path: Path
+) -> None:
+    view = finished.view
+    base = view.base
+    assert base is not None
+    run = next(r for r in view.runs if r.state is RunState.SUCCEEDED and r.max_steps > 2)
+
+    def written(referee: RefereeClient, name: str, run: Run | None = run) -> set[str]:
+        out = referee.export(Export(view.id, base.path, base.model_id, run, str(tmp_path / name)))
+        return {path.name for path in out.iterdir()}
+
+    ours, other = finished.lab.referee(), finished.lab.referee()
+    try:
+        before = written(ours, "before")  # now its worker's sandbox has mounted what ours stages
+        assert written(other, "base", None)
+        other.close()
+        assert written(ours, "after") == before
+    finally:
+        ours.close()
+        other.close()

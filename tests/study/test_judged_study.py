@@ -1,9 +1,10 @@
-"""A study whose outputs are judged by a rubric: it goes on after its judge failed, and its dollars are a ceiling."""
+"""A study whose outputs are judged by a rubric: whoever pays stops it, it goes on, and its sealed test can be paid."""
 
 from __future__ import annotations
 
 import json
 import sys
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,17 +15,19 @@ from tests.toys.toy_study import toy_lab, write_study
 
 from labwright.assemble import Lab
 from labwright.cli.actions import studies
-from labwright.contracts.errors import ProviderError
-from labwright.contracts.research import StudyState
-from labwright.contracts.sessions import SessionEvent
+from labwright.contracts.errors import BudgetError, ProviderError
+from labwright.contracts.research import Evaluation, Outcome, StudyState
+from labwright.contracts.sessions import SessionAdjusted, SessionBudget, SessionEvent, SessionOpened, StudyLinked
 from labwright.ledger import Ledger
-from labwright.referee.client import RefereeClient
+from labwright.referee.client import OnProgress, RefereeClient
+from labwright.referee.protocol import Evaluate
 from labwright.study import bundle
 from labwright.study.conclusion import conclude
 from labwright.study.spec import read_study
 from labwright.study.verification import verify
 
-ITEMS = 10
+ITEMS = 20
+SESSION = "intern-1"
 JUDGE = """
 import json, os, sys
 left = int(os.environ.get("CREDIT", "1000"))
@@ -35,9 +38,21 @@ for line in sys.stdin:
         reply = {"id": asked["id"], "ok": False, "error": "no credit", "input_tokens": 0, "output_tokens": 0}
     elif asked["op"] == "judge":
         left -= 1
-        reply.update(score=0.5, reason="so", input_tokens=90, output_tokens=10, usd=0.01)
+        wanted = asked["case"].split("# Reference answer\\n\\n")[1].split("\\n")[0]
+        right = asked["case"].split("\\n")[-2].strip() == wanted
+        reply.update(score=float(right), reason="so", input_tokens=90, output_tokens=10, usd=0.01)
     print(json.dumps(reply), flush=True)
 """
+
+
+class StingyReferee(RefereeClient):
+    """Finds that what the judge may cost on dev is reached when it comes to the second trial."""
+
+    def evaluate(self, request: Evaluate, on_progress: OnProgress | None = None) -> Evaluation:
+        if ".t2." in request.subject:
+            assert request.split == "dev" and request.kept_usd > 0.01 * 3 * ITEMS
+            raise BudgetError("the ceiling on what the judge may cost is reached", where=request.study_id)
+        return super().evaluate(request, on_progress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +66,7 @@ class JudgedLab(Lab):
         # Lab's own, since dataclass slots leave no zero-argument super
         opening = replace(Lab.referee(self)._opening, judge_model="judge:one", judge=(sys.executable, self.script),
                           judge_environment={"CREDIT": str(self.credit)})  # fmt: skip
-        return RefereeClient(opening)
+        return StingyReferee(opening)
 
 
 @pytest.fixture
@@ -64,13 +79,13 @@ def lab(tmp_path: Path) -> JudgedLab:
 
 def judged_study(folder: Path, base: Path, usd: float) -> Path:
     search = {"rungs": [24], "trials": 2, "extra_trials": 0, "vary": {"learning_rate": [0.001, 0.0003]}}
-    source = write_study(folder, base, budget={"wall_clock": "10m", "runs": 40, "usd": usd}, search=search)
+    source = write_study(folder, base, budget={"wall_clock": "2h", "runs": 40, "usd": usd}, search=search)
     file = source / "benchmark" / "benchmark.yaml"
     pack = yaml.safe_load(file.read_text())
     file.write_text(yaml.safe_dump({**pack, "scorer": {"kind": "rubric", "rubric": "It is sorted."}}))
-    dev = source / "benchmark" / "dev.jsonl"
-    # the first two become worked examples
-    dev.write_text("".join(dev.read_text().splitlines(keepends=True)[: ITEMS + 2]))
+    for split, more in (("dev", 2), ("test", 0)):  # the first two of dev become worked examples
+        path = source / "benchmark" / f"{split}.jsonl"
+        path.write_text("".join(path.read_text().splitlines(keepends=True)[: ITEMS + more]))
     return source
 
 
@@ -79,27 +94,38 @@ def report_of(lab: Lab, study: str) -> str:
     return conclude(lab.ledger, referee, study).markdown.read_text()
 
 
-def test_a_study_goes_on_after_its_judge_failed_and_ends_with_its_dollars(
+def test_a_study_goes_on_after_its_judge_failed_and_its_sealed_test_is_paid_for(
     lab: JudgedLab, tmp_path: Path, tiny_model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    usd = 0.01 * (ITEMS + 4)  # the base says nearly the same with examples, and the trained model something else
+    usd = 5.0
     study = lab.create_study(read_study(judged_study(tmp_path / "study", tiny_model, usd)))
+    opened = SessionOpened(SESSION, "make it sort", "autopilot", "/w", "never", SessionBudget(usd=0.05))
+    lab.ledger.record_many(None, [(time.time(), event) for event in (opened, StudyLinked(SESSION, study))])
+    stopped = lab.engine(study).run()  # the session that created it pays, and a call may take two cents
+    assert (stopped.state, stopped.evaluations, stopped.budget.judge.calls) == (StudyState.STOPPED, (), 4)
+    assert stopped.reason.startswith(f"{SESSION}: the ceiling on what the judge may cost is reached")
+    assert f"sessions resume {SESSION} --budget-usd N" in stopped.reason and f"resume {study}" in stopped.reason
+
+    lab.ledger.record(None, SessionAdjusted(SESSION, SessionBudget(usd=100.0)))
     with pytest.raises(ProviderError, match="no credit"):
         replace(lab, credit=5).engine(study).run()
     failed = lab.ledger.study_view(study)
     assert (failed.state, failed.evaluations) == (StudyState.FAILED, ())
-    assert failed.budget.judge.calls == 5
-    assert "The judge: 5 calls, 500 tokens, $0.0500." in report_of(lab, study)
+    assert failed.budget.judge.calls == 9
+    assert "The judge: 9 calls, 900 tokens, $0.0900." in report_of(lab, study)
 
     view = lab.engine(study).run()
     assert view.state is StudyState.FINISHED
-    assert view.reason.startswith("the budget ended it: the ceiling on what the judge may cost is reached")
-    assert [e.style for e in view.evaluations] == ["zero_shot", "few_shot"]  # the trained model's is not there
-    assert [e.items for e in view.evaluations] == [ITEMS, ITEMS]
+    assert view.best is not None and view.best.subject.startswith(f"{study}.t1.")
+    refused = view.verdict_on(f"{study}.t2")
+    assert refused is not None and refused.outcome is Outcome.DISCARD and "could not be judged" in refused.reason
+    assert [e.style for e in view.evaluations if e.split == "test"] == ["zero_shot", "few_shot", "zero_shot"]
+    assert view.preflight is not None and (view.preflight.judgements, view.preflight.judgement_usd) == (1, 0.02)
+    assert [c.ok for c in view.preflight.checks if c.name == "dollars"] == [True]
     budget = view.budget
-    assert usd - 0.02 < budget.used_usd <= usd
     assert budget.judge.calls == round(budget.used_usd / 0.01)  # what was judged before the failure was paid once
     assert budget.reserved_usd == 0.0
+    assert lab.ledger.session_account(SESSION).usage.studies_usd == pytest.approx(budget.used_usd)
 
     told = f"{budget.judge.calls} calls, {100 * budget.judge.calls:,} tokens, ${budget.used_usd:.4f}"
     assert f"The judge: {told}." in report_of(lab, study)

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 import yaml
+from tests.compute.small_runs import wait_for
 from tests.toys.toy_study import TOYS, FinishedStudy, toy_lab, write_study
 
 from labwright.assemble import Lab, open_lab
@@ -68,6 +69,10 @@ class KilledStudy:
             )
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             return False
+
+    def living(self) -> list[psutil.Process]:
+        """What of the study runs still. A zombie that nobody has collected has no command line."""
+        return [process for process in psutil.process_iter() if self._is_ours(process)]
 
     def view(self) -> StudyView:
         with toy_lab(self.home).ledger as ledger:
@@ -191,6 +196,4 @@ def test_nothing_of_a_study_is_left_running_after_its_processes_were_killed(tmp_
     if which == "study":
         study.start().wait(timeout=900)
     assert study.view().state is StudyState.FINISHED
-    left = [p for p in psutil.process_iter() if study._is_ours(p)]
-    psutil.wait_procs(left, timeout=120)
-    assert not [p for p in left if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+    wait_for(lambda: not study.living())

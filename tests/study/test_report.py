@@ -13,7 +13,16 @@ from tests.study import sample_study as sample
 
 from labwright.contracts.errors import StorageError
 from labwright.contracts.events import GateChecked
-from labwright.contracts.research import Comparison, Evaluation, GateReport, Hit, Interval, StudyState
+from labwright.contracts.research import (
+    Comparison,
+    Evaluation,
+    GateReport,
+    Hit,
+    Interval,
+    Outcome,
+    StudyState,
+    Verdict,
+)
 from labwright.contracts.views import BudgetView, Curve, CurvePoint, StudyView
 from labwright.pages.svg import nice_ticks, score_domain
 from labwright.study.report import gather, headline_of, markdown, page, result_document, write_report
@@ -151,9 +160,17 @@ def test_the_closest_trial_says_what_it_lacked_and_a_rejected_one_is_never_the_c
     )
     kept = tuple(e for e in view.evaluations if not e.subject.endswith("t2.r1"))
     sentence = headline_of(replace(view, evaluations=kept, verdicts=(*view.verdicts, short)), None).sentence
-    assert (
-        "The closest, t5.r1, reached 8.5 % [5.4, 13.2] on dev (p = 0.29, where p < 8.3 × 10⁻³ was needed)." in sentence
-    )
+    assert "The closest, t5.r1, reached 8.5 % [5.4, 13.2] on dev (p = 0.29, where p < 0.0083 was needed)." in sentence
+
+
+def test_a_study_without_improvement_says_how_many_models_were_refused() -> None:
+    view = sample.unimproved()
+    refused = Verdict(view.id, view.trials[0].id, None, Outcome.REJECT, "its model cannot be scored")
+    others = tuple(v for v in view.verdicts if v.outcome is not Outcome.REJECT)
+    assert "refused" not in headline_of(replace(view, verdicts=others), None).sentence
+    told = headline_of(replace(view, verdicts=(*others, refused)), None).sentence
+    of_all = f"the referee refused the models of 1 of {len(view.trials)} trials. "
+    assert told.startswith(f"no trained model beat the few-shot base, and {of_all}")
 
 
 def test_a_stopped_study_keeps_its_promotion_and_says_that_it_stopped() -> None:
@@ -298,7 +315,8 @@ def test_numbers_are_written_the_way_the_field_writes_them() -> None:
     assert n.percent(0.7104) == "71.0 %"
     assert n.bracket(Interval(0.5, 0.0, 1.0)) == "[0.0, 100.0]"
     assert n.points(-0.0123) == "−1.2 points"
-    assert n.p_value(0.013) == "1.3 × 10⁻²"
+    assert n.p_value(0.013) == "0.013"
+    assert n.p_value(0.00099) == "9.9 × 10⁻⁴"
     assert n.p_value(0.5) == "0.50"
     assert n.p_equals(0.0) == "p < 10⁻³⁰⁰"
     assert n.value(0.0003) == "3e-4"

@@ -15,7 +15,8 @@ from tests.toys.toy_study import FinishedStudy
 
 from labwright.contracts.errors import UsageError
 from labwright.study import bundle as bundles
-from labwright.study.verification import Finding, verify
+from labwright.study.bundlecontents import Finding
+from labwright.study.verification import verify
 
 
 @pytest.fixture(scope="module")

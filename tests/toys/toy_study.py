@@ -90,7 +90,7 @@ def write_study(
             "extra_trials": 0,
             "vary": {"learning_rate": [0.0003, 0.001], "data": ["clean", "noisy"]},
         },
-        "budget": {"wall_clock": "10m", "runs": 40},
+        "budget": {"wall_clock": "1h", "runs": 40},
     }
     (folder / "study.yaml").write_text(yaml.safe_dump({**spec, **changes}))
     return folder

@@ -13,19 +13,15 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from uuid import uuid4
 
 from labwright.compute.sandbox import Mounts, Sandbox
-from labwright.contracts.errors import BoundaryError, LabwrightError, ModelError, RefereeError, UsageError
+from labwright.contracts.errors import BoundaryError, MachineError, ModelError, RefereeError
 from labwright.contracts.events import (
     BenchmarkSealed,
     DatasetRegistered,
     EvaluationRecorded,
-    Event,
     GateChecked,
-    IncidentFound,
     NoteTaken,
-    QueryMetered,
     TestOpened,
     VerdictGiven,
 )
@@ -36,21 +32,19 @@ from labwright.contracts.research import (
     GateReport,
     Incident,
     ItemResult,
-    Outcome,
-    Run,
     Verdict,
 )
-from labwright.contracts.specs import Split
-from labwright.contracts.views import StudyView
 from labwright.data.ancestry import shared
 from labwright.data.lineage import declared
 from labwright.ledger import Ledger
 from labwright.referee import contamination, scoring
-from labwright.referee.account import JudgeAccount
 from labwright.referee.generation import GenerationWorker
 from labwright.referee.identity import Staged, attest, stage
-from labwright.referee.judging import JudgeProcess, PaidJudge, RememberingJudge
+from labwright.referee.jury import Jury
+from labwright.referee.minutes import Minutes
 from labwright.referee.protocol import (
+    Appraisal,
+    Appraise,
     CheckSource,
     Compare,
     Disclose,
@@ -66,10 +60,10 @@ from labwright.referee.protocol import (
     Seal,
 )
 from labwright.referee.scorers import Means
+from labwright.referee.scratch import Scratch
 from labwright.referee.vault import Sealed, Vault, read_results, write_results
 
 OnProgress = Callable[[int, int], None]
-_JUDGED_BY = "judged by "  # the beginning of an evaluation's note
 
 
 class Bench:
@@ -79,18 +73,16 @@ class Bench:
         home = Path(opening.home)
         self._opening = opening
         self._ledger = ledger
+        self._minutes = Minutes(ledger)
         self._sandbox = sandbox
         self._vault = Vault(home / "vault", sandbox)
         self._objects = home / "objects"
         self._home = home
-        self._stage = home / "referee" / "stage"
-        self._out = home / "referee" / "out"
-        for folder in (self._stage, self._out):
-            shutil.rmtree(folder, ignore_errors=True)  # what a referee that was killed left behind
-            folder.mkdir(parents=True)
+        self._scratch = Scratch(home / "referee")
+        self._stage, self._out = self._scratch.stage, self._scratch.out
         self._worker: GenerationWorker | None = None
         self._worker_base = ""
-        self._judge = JudgeProcess(opening.judge_model, opening.judge, opening.judge_environment)
+        self._jury = Jury(opening, ledger, sandbox, home)
 
     @property
     def home(self) -> str:
@@ -99,8 +91,9 @@ class Bench:
 
     def close(self) -> None:
         """End the generation worker and the judge."""
-        self._judge.close()
+        self._jury.close()
         self._end_worker()
+        self._scratch.close()
 
     def _end_worker(self) -> None:
         if self._worker is not None:
@@ -123,8 +116,8 @@ class Bench:
             direction=sealed.spec.metric.direction,
             notes=sealed.notes,
         )
-        if request.study_id and self._view(request.study_id).benchmark is None:
-            self._record(request.study_id, event)
+        if request.study_id and self._minutes.view(request.study_id).benchmark is None:
+            self._minutes.record(request.study_id, event)
         return event
 
     def check_source(self, request: CheckSource, _: OnProgress) -> tuple[str, ...]:
@@ -133,28 +126,28 @@ class Bench:
         edited = self._vault.edited_since(request.benchmark_id, Path(request.source))
         for name in edited:
             detail = f"{name} was edited after the benchmark was sealed; the referee's own copy is what counts"
-            self._incident(request.study_id, Incident(request.source, "tampered-benchmark", detail))
+            self._minutes.incident(request.study_id, Incident(request.source, "tampered-benchmark", detail))
         return edited
 
     def gate(self, request: Gate, _: OnProgress) -> GateReport:
         """Compare a dataset version with a split; drop or block by itself. Of the test only a count comes back."""
-        known_gates = self._view(request.study_id).gates if request.study_id is not None else ()
+        known_gates = self._minutes.view(request.study_id).gates if request.study_id is not None else ()
         for known in known_gates:
             if (known.report.dataset_id, known.report.split) == (request.dataset.id, request.split):
                 return known.report
         sealed = self._vault.open(request.benchmark_id)
-        self._meter(request.study_id, request.benchmark_id, request.split, "gate", request.dataset.id)
+        self._minutes.meter(request.study_id, request.benchmark_id, request.split, "gate", request.dataset.id)
         sources = shared(declared(request.dataset), sealed.spec.sources) if request.on_source == "block" else ()
         items = sealed.items(request.split)
         report, kept = contamination.check(request.dataset, items, request.split, request.on_hit, sources)
         if kept is not None:
-            self._record(request.study_id, DatasetRegistered(kept))
-        self._record(request.study_id, GateChecked(request.benchmark_id, report))
+            self._minutes.record(request.study_id, DatasetRegistered(kept))
+        self._minutes.record(request.study_id, GateChecked(request.benchmark_id, report))
         if report.action != "pass" and request.study_id is not None:
             detail = f"{report.rows_hit} of {report.rows_checked} rows hold {request.split} items: {report.action}"
             if report.shared_sources:
                 detail = f"made of what the benchmark was made of, {', '.join(report.shared_sources)}; {detail}"
-            self._incident(request.study_id, Incident(request.dataset.name, "contaminated-data", detail))
+            self._minutes.incident(request.study_id, Incident(request.dataset.name, "contaminated-data", detail))
         return report
 
     def open_test(self, request: OpenTest, _: OnProgress) -> TestOpened:
@@ -170,7 +163,7 @@ class Bench:
                     cure="a new study on the same benchmark may open it again, and says how often that has happened",
                 )
         self._vault.open(request.benchmark_id)
-        self._record(request.study_id, event)
+        self._minutes.record(request.study_id, event)
         return event
 
     # -- scores --------------------------------------------------------------------------------------------------------
@@ -182,42 +175,48 @@ class Bench:
             BoundaryError: the model is refused (the rejection is recorded), or the test is not open for it.
             BudgetError: what the judge may cost is reached; its words so far are kept, and nothing is scored.
         """
-        known = self._known(request)
+        known = self._minutes.known(request.study_id, request.evaluation_id)
         if known is not None:
             return known
         sealed = self._vault.open(request.benchmark_id)
         if request.split == "test":
             self._must_be_open(request)
-        self._must_be_the_same_judge(request, sealed)
+        view = self._minutes.view(request.study_id) if request.study_id is not None else None
+        self._jury.must_be_the_same(sealed, view)
         subject = f"{request.subject} {request.style}"
-        self._meter(request.study_id, request.benchmark_id, request.split, "evaluation", subject)
+        self._minutes.meter(request.study_id, request.benchmark_id, request.split, "evaluation", subject)
         started_at = time.time()
-        with tempfile.TemporaryDirectory(dir=self._stage) as folder, self._account(request) as account:
+        with tempfile.TemporaryDirectory(dir=self._stage) as folder, self._jury.account(request, view) as account:
             staged = self._staged(request, Path(folder))
-            results = self._answers_or_rejection(request, sealed, staged, self._means(sealed, account), on_progress)
+            means = self._jury.means(sealed, account)
+            results = self._answers_or_rejection(request, sealed, staged, means, on_progress)
         evaluation = self._evaluation(request, sealed, staged, results, time.time() - started_at)
-        self._record(request.study_id, EvaluationRecorded(evaluation))
+        self._minutes.record(request.study_id, EvaluationRecorded(evaluation))
         return evaluation
+
+    def appraise(self, request: Appraise, _: OnProgress) -> Appraisal:
+        """Say what the judge of this benchmark may cost, without asking it anything about an output."""
+        return self._jury.appraise(self._vault.open(request.benchmark_id))
 
     def judge(self, request: Judge, _: OnProgress) -> Verdict:
         """Decide on a trial from per-item results; the rule is in verdict.py."""
-        view = self._view(request.study_id)
+        view = self._minutes.view(request.study_id)
         evaluations = {e.id: e for e in view.evaluations}
         verdict = scoring.judge(request, evaluations, lambda e: self._scores(e), view)
         if view.verdict_on(request.trial_id) != verdict:
-            self._record(request.study_id, VerdictGiven(verdict))
+            self._minutes.record(request.study_id, VerdictGiven(verdict))
         return verdict
 
     def compare(self, request: Compare, _: OnProgress) -> Comparison:
         """Two evaluations on the same items."""
-        evaluations = {e.id: e for e in self._view(request.study_id).evaluations}
+        evaluations = {e.id: e for e in self._minutes.view(request.study_id).evaluations}
         return scoring.compare(self._scores(evaluations[request.first]), self._scores(evaluations[request.second]))
 
     def rescore(self, request: Rescore, _: OnProgress) -> Rescored:
         """Score outputs again with the keys of the vault."""
         sealed = self._vault.open(request.benchmark_id)
-        with self._account_of_its_own("rescore") as account:
-            means = self._means(sealed, account)
+        with self._jury.account_of_its_own("rescore") as account:
+            means = self._jury.means(sealed, account)
             return scoring.rescore(sealed.spec, sealed.items(request.split), request.outputs, means)
 
     def score_rows(self, request: ScoreRows, on_progress: OnProgress) -> list[float]:
@@ -225,8 +224,8 @@ class Bench:
         sealed = self._vault.open(request.benchmark_id)
         worker = self._worker_for(request.base)
         worker.load(Path(request.base), Path(request.base), None)
-        with self._account_of_its_own("rows") as account:
-            return scoring.score_rows(worker, sealed.spec, request.rows, on_progress, self._means(sealed, account))
+        with self._jury.account_of_its_own("rows") as account:
+            return scoring.score_rows(worker, sealed.spec, request.rows, on_progress, self._jury.means(sealed, account))
 
     # -- models and files ----------------------------------------------------------------------------------------------
 
@@ -257,14 +256,14 @@ class Bench:
         out = Path(request.out)
         splits = {"dev": sealed.dev, "shots": sealed.shots, **({"test": sealed.test} if request.with_test else {})}
         written = scoring.write_public_part(out / "benchmark", sealed.spec, splits)
-        for evaluation in self._view(request.study_id).evaluations:
+        for evaluation in self._minutes.view(request.study_id).evaluations:
             results = self._results(evaluation)
             public = evaluation.split == "dev" or request.with_test
             written.append(scoring.write_outputs(out / "results" / f"{evaluation.id}.jsonl", results, whole=public))
         if request.with_test:
             self._vault.mark_exposed(request.benchmark_id, request.study_id)
             text = "the test items were exported with this study's bundle: the benchmark is exposed from now on"
-            self._record(request.study_id, NoteTaken(text, about="test"))
+            self._minutes.record(request.study_id, NoteTaken(text, about="test"))
         return tuple(str(p) for p in written)
 
     # -- inside --------------------------------------------------------------------------------------------------------
@@ -275,37 +274,42 @@ class Bench:
             staged = stage(request.run, Path(request.base), folder)
         except BoundaryError as error:
             if request.run is not None and request.study_id is not None:
-                self._reject(request.study_id, request.run, error, "foreign-weights")
+                self._minutes.reject(request.study_id, request.run, error, "foreign-weights")
             raise
         for incident in staged.incidents:
-            self._incident(request.study_id, incident)
+            self._minutes.incident(request.study_id, incident)
         return staged
-
-    def _reject(self, study_id: str, run: Run, error: LabwrightError, kind: str) -> None:
-        self._incident(study_id, Incident(run.id, kind, error.what))
-        verdict = Verdict(
-            study_id, run.trial_id, run.id, Outcome.REJECT, f"the referee refused its model: {error.what}"
-        )
-        if self._view(study_id).verdict_on(run.trial_id) != verdict:
-            self._record(study_id, VerdictGiven(verdict))
 
     def _answers_or_rejection(
         self, request: Evaluate, sealed: Sealed, staged: Staged, means: Means, on_progress: OnProgress
     ) -> tuple[ItemResult, ...]:
-        """The answers; a run's model that cannot give any, or kills its worker twice, is rejected."""
+        """The answers; a run's model that cannot give any is rejected, but not where the machine is at fault."""
         for attempt in (1, 2):
             try:
                 return self._answers(request, sealed, staged, means, on_progress)
             except (ModelError, RefereeError) as error:
-                died = isinstance(error, RefereeError)
-                if request.run is None or request.study_id is None:
-                    raise
-                if died and attempt == 1:
+                if isinstance(error, RefereeError) and attempt == 1:
+                    self._end_worker()  # and again with a fresh one
                     continue
+                if request.run is None or request.study_id is None or not self._blames_the_model(request, error):
+                    raise
                 refusal = BoundaryError(f"its model cannot be scored: {error.what}", where=request.run.id)
-                self._reject(request.study_id, request.run, refusal, "unusable-model")
+                self._minutes.reject(request.study_id, request.run, refusal, "unusable-model")
                 raise refusal from error
         raise AssertionError("unreachable")
+
+    def _blames_the_model(self, request: Evaluate, error: ModelError | RefereeError) -> bool:
+        """Whether a failure is the model's: of a worker that died, only where it can load the base on this machine."""
+        if not isinstance(error, RefereeError):
+            return True
+        if isinstance(error, MachineError):
+            return False
+        base = Path(request.base)
+        try:
+            self._worker_for(request.base).load(base, base, deadline=request.deadline)
+        except (ModelError, RefereeError):
+            return False
+        return True
 
     def _answers(
         self, request: Evaluate, sealed: Sealed, staged: Staged, means: Means, on_progress: OnProgress
@@ -317,51 +321,11 @@ class Bench:
         seed = scoring.decoding_seed(sealed.benchmark_id, request.split) if sealed.spec.generation.temperature else 0
         return scoring.answer(worker, sealed.spec, items, shots, request.deadline, on_progress, means=means, seed=seed)
 
-    def _means(self, sealed: Sealed, account: JudgeAccount) -> Means:
-        """What scoring needs beside keys. What a judge said of this benchmark's outputs is kept with its secrets."""
-        judge = None
-        if self._opening.judge:
-            paid = PaidJudge(self._judge, account)
-            judge = RememberingJudge(paid, self._home / "vault" / "judgements" / sealed.benchmark_id)
-        return Means(self._sandbox, self._opening.sandbox == "off", judge)
-
-    def _account(self, request: Evaluate) -> JudgeAccount:
-        """What the judge takes counts on the study's dollars; outside any study, on those that were named."""
-        if request.study_id is not None:
-            usd = self._view(request.study_id).spec.budget.usd
-            cure = "raise budget.usd in study.yaml and start a new study: what was judged is kept, and not paid twice"
-            return self._opened_for(request.study_id, usd, cure)
-        cure = "give it again with a higher --judge-usd: what was judged is kept, and not paid twice"
-        return self._opened_for(request.evaluation_id, request.judge_usd, cure)
-
-    def _account_of_its_own(self, purpose: str) -> JudgeAccount:
-        return self._opened_for(f"{purpose}-{time.strftime('%Y%m%d-%H%M%S')}-{uuid4().hex[:6]}", None, "")
-
-    def _opened_for(self, owner: str, usd: float | None, cure: str) -> JudgeAccount:
-        model = self._opening.judge_model
-        return JudgeAccount(self._ledger, owner, model=model, workspace=str(self._home), usd=usd, cure=cure)
-
-    def _must_be_the_same_judge(self, request: Evaluate, sealed: Sealed) -> None:
-        """Scores of two judges are not comparable, so a study keeps the one that it began with."""
-        if sealed.spec.scorer.kind != "rubric" or request.study_id is None:
-            return
-        notes = (note for e in self._view(request.study_id).evaluations for note in e.notes)
-        before = next((note for note in notes if note.startswith(_JUDGED_BY)), None)
-        if before is not None and before != _JUDGED_BY + self._opening.judge_model:
-            first = before.removeprefix(_JUDGED_BY)
-            raise UsageError(
-                f"this study was judged by {first} so far, and its scores would not compare",
-                where="LABWRIGHT_JUDGE_MODEL",
-                cure=f"set LABWRIGHT_JUDGE_MODEL={first}, or start a new study",
-            )
-
     def _evaluation(
         self, request: Evaluate, sealed: Sealed, staged: Staged, results: Sequence[ItemResult], took_s: float
     ) -> Evaluation:
         keep = self._vault.keep_results if request.split == "test" else self._keep_dev_results
         attestation, notes = self._attestation(request, staged)
-        if sealed.spec.scorer.kind == "rubric":
-            notes = (*notes, _JUDGED_BY + self._opening.judge_model)
         return Evaluation(
             id=request.evaluation_id,
             study_id=request.study_id,
@@ -377,7 +341,7 @@ class Bench:
             attestation=attestation,
             boundary=self._sandbox.boundary,
             duration_s=took_s,
-            notes=notes,
+            notes=(*notes, *self._jury.note(sealed)),
             beside=scoring.beside(sealed.spec, results),
         )
 
@@ -385,11 +349,6 @@ class Bench:
         if request.run is None:
             return "base", ()
         return attest(staged, chain_recorded=request.chain_recorded)
-
-    def _known(self, request: Evaluate) -> Evaluation | None:
-        if request.study_id is None:
-            return None
-        return next((e for e in self._view(request.study_id).evaluations if e.id == request.evaluation_id), None)
 
     def _must_be_open(self, request: Evaluate) -> None:
         for recorded in self._ledger.openings(request.benchmark_id):
@@ -429,19 +388,3 @@ class Bench:
 
     def _keep_dev_results(self, results: Sequence[ItemResult]) -> str:
         return write_results(self._objects, results)
-
-    def _meter(self, study_id: str | None, benchmark_id: str, split: Split, purpose: str, subject: str) -> None:
-        """Count a look at a split, before it happens; one that crashed and is repeated counts once."""
-        event = QueryMetered(benchmark_id, split, "gate" if purpose == "gate" else "evaluation", subject)
-        if study_id is None or event not in self._view(study_id).queries:
-            self._record(study_id, event)
-
-    def _incident(self, study_id: str | None, incident: Incident) -> None:
-        if study_id is not None and incident not in self._view(study_id).incidents:
-            self._record(study_id, IncidentFound(incident))
-
-    def _view(self, study_id: str) -> StudyView:
-        return self._ledger.study_view(study_id)
-
-    def _record(self, study_id: str | None, event: Event) -> None:
-        self._ledger.record(study_id, event)

@@ -24,6 +24,8 @@ from labwright.referee.protocol import (
     OPENING,
     REPLY,
     REQUEST,
+    Appraisal,
+    Appraise,
     CheckSource,
     Compare,
     Disclose,
@@ -70,6 +72,9 @@ class RefereeClient:
 
     def evaluate(self, request: Evaluate, on_progress: OnProgress | None = None) -> Evaluation:
         return self._ask(request, on_progress)  # type: ignore[no-any-return]
+
+    def appraise(self, request: Appraise) -> Appraisal:
+        return self._ask(request)  # type: ignore[no-any-return]
 
     def open_test(self, request: OpenTest) -> TestOpened:
         return self._ask(request)  # type: ignore[no-any-return]

@@ -19,16 +19,23 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from labwright.compute.sandbox import Mounts, Sandbox
-from labwright.contracts.errors import BudgetError, ModelError, RefereeError
+from labwright.contracts.errors import BudgetError, MachineError, ModelError, RefereeError
 from labwright.contracts.generation import Decoding, LikelihoodRequest
 
 OnProgress = Callable[[int, int], None]
 _LAST_LINES = 8
+_THEN: Final = "and try again; a study goes on with `labwright study resume`"
+_CURES: Final[Mapping[str, str]] = {
+    "memory": f"free memory, see `labwright doctor`, {_THEN}",
+    "disk": f"free some space there, {_THEN}",
+    "files": f"see that the model's files and the lab's home are there and may be read, {_THEN}",
+    "library": f"install it, or Labwright anew, {_THEN}",
+}
 T = TypeVar("T")
 
 
@@ -41,6 +48,7 @@ class _Reply(BaseModel):
     ok: bool | None = None
     progress: list[int] | None = None
     error: str = ""
+    fault: Literal["model", "memory", "disk", "files", "library"] = "model"  # of what could not be answered
     outputs: list[str] | None = None
     log_likelihoods: list[float] | None = None
 
@@ -77,7 +85,8 @@ class GenerationWorker:
 
         Raises:
             ModelError: the model cannot be loaded or its numbers are not finite.
-            RefereeError: the worker died or said something that is no reply.
+            MachineError: the machine is at fault: no memory, no disk, a file or a library is missing, it was killed.
+            RefereeError: the worker died of something else, or said something that is no reply.
             BudgetError: the deadline (seconds since the epoch) passed; the worker was ended.
         """
         if self.pid is None:
@@ -171,7 +180,11 @@ class GenerationWorker:
         while True:
             reply = self._next(deadline)
             if reply.ok is False:
-                raise ModelError(f"the generation worker could not {request['op']}: {reply.error}")
+                what = f"the generation worker could not {request['op']}: {reply.error}"
+                if reply.fault == "model":
+                    raise ModelError(what)
+                self.close()  # what it still holds may be what is lacking
+                raise MachineError(what, cure=_CURES[reply.fault])
             if reply.ok:
                 return reply
             if on_progress is not None and reply.progress is not None and len(reply.progress) == 2:
@@ -206,10 +219,11 @@ class GenerationWorker:
     def _death(self) -> RefereeError:
         code = self._process.wait() if self._process is not None else None
         self.close()
-        how = "ran out of memory or was killed" if code in (-signal.SIGKILL, 128 + signal.SIGKILL) else "died"
-        return RefereeError(
+        killed = code in (-signal.SIGKILL, 128 + signal.SIGKILL)
+        how = "ran out of memory or was killed" if killed else "died"
+        return (MachineError if killed else RefereeError)(
             f"the generation worker {how} (exit code {code}). {self._last_words()}",
-            cure="check memory with `labwright doctor`; a smaller generation.batch_size needs less",
+            cure=f"check memory with `labwright doctor`, {_THEN}; a smaller generation.batch_size needs less",
         )
 
     def _last_words(self) -> str:

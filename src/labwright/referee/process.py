@@ -78,6 +78,7 @@ def _handler(bench: Bench, request: Request) -> Callable[[Any, Callable[[int, in
         "check_source": bench.check_source,
         "gate": bench.gate,
         "evaluate": bench.evaluate,
+        "appraise": bench.appraise,
         "open_test": bench.open_test,
         "judge": bench.judge,
         "compare": bench.compare,

@@ -91,7 +91,25 @@ class Evaluate:
     limit: int | None = None
     deadline: float | None = None
     judge_usd: float | None = None  # ceiling on what a judge may cost; a study has its budget's instead
+    kept_usd: float = 0.0  # of the study's dollars, what this evaluation leaves for the judging of the sealed test
     op: Literal["evaluate"] = "evaluate"
+
+
+@dataclass(frozen=True, slots=True)
+class Appraise:
+    """What will the judge of a sealed benchmark cost? Nobody is asked to judge. Answer: Appraisal."""
+
+    benchmark_id: str
+    op: Literal["appraise"] = "appraise"
+
+
+@dataclass(frozen=True, slots=True)
+class Appraisal:
+    """What judging takes: how often an item asks the judge (never, where none judges), and dollars at the worst."""
+
+    judgements: int = 0  # for one item
+    judgement_usd: float | None = None  # one judgement at most; None where nobody knows the price
+    measured_usd: float | None = None  # what one took on the mean, of those of this benchmark that are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +204,10 @@ class Rescored:
     scores: tuple[float, ...]
 
 
-Request = Seal | CheckSource | Gate | Evaluate | OpenTest | Judge | Compare | Export | Rescore | ScoreRows | Disclose
+Request = (
+    Seal | CheckSource | Gate | Evaluate | Appraise | OpenTest | Judge | Compare | Export | Rescore | ScoreRows
+    | Disclose
+)  # fmt: skip
 
 REQUEST: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Discriminator("op")])
 OPENING: TypeAdapter[Opening] = TypeAdapter(Opening)
@@ -195,6 +216,7 @@ ANSWER: Mapping[str, TypeAdapter[Any]] = {
     "check_source": TypeAdapter(tuple[str, ...]),
     "gate": TypeAdapter(GateReport),
     "evaluate": TypeAdapter(Evaluation),
+    "appraise": TypeAdapter(Appraisal),
     "open_test": TypeAdapter(TestOpened),
     "judge": TypeAdapter(Verdict),
     "compare": TypeAdapter(Comparison),

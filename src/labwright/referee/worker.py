@@ -15,11 +15,13 @@ that are needed are computed; rows that are done leave the batch.
 from __future__ import annotations
 
 import copy
+import errno
 import gc
 import json
 import math
 import os
 import random
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +33,7 @@ if __name__ == "__main__":  # before any library can print: from here on file de
     os.dup2(2, 1)
 
 import torch
+from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -46,6 +49,10 @@ LEAST_PREFIX = 4  # fewer shared tokens than this are not worth a separate pass
 MOST_COMMON = 8  # tokens that all continuations of a prompt begin with run with the prompt, up to this many
 SHORT = 256  # tokens; continuations of prompts shorter than this go in batches larger by as much
 SHRINK_AT = 0.75  # rows that are done leave the batch once no more than this share of it is left
+PATHS = ("config_dir", "weights_dir", "adapter_dir")
+DISK_FULL = re.compile(r"No space left|quota exceeded|os error 28", re.IGNORECASE)  # safetensors gives no number
+OUT_OF_MEMORY = re.compile(r"out of memory|allocate memory|not enough memory", re.IGNORECASE)  # torch's words
+FAILURES = (OSError, ValueError, RuntimeError, LookupError, TypeError, MemoryError, ImportError, SafetensorError)
 
 
 NO_TEMPLATE = (
@@ -460,6 +467,39 @@ def _choose(logits: Any, temperature: float, dice: Sequence[random.Random]) -> l
     return drawn
 
 
+def fault_of(error: BaseException, paths: Sequence[str] = ()) -> str:
+    """What is to blame: "model", or what the machine lacks, which says nothing of the model.
+
+    Libraries tell of a file that is not there as if the model were wrong, so `paths` are looked at themselves.
+    """
+    if isinstance(error, MemoryError) or OUT_OF_MEMORY.search(str(error)):
+        return "memory"
+    if DISK_FULL.search(str(error)):
+        return "disk"
+    if isinstance(error, ImportError):
+        return "library"
+    number = error.errno if isinstance(error, OSError) else None  # none: a library's own complaint
+    if number is None:
+        number = next((found for path in paths if (found := _unreadable(Path(path))) is not None), None)
+    if number is None:
+        return "model"
+    if number == errno.ENOMEM:
+        return "memory"
+    return "disk" if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else "files"
+
+
+def _unreadable(directory: Path) -> int | None:
+    """The error number of a directory, or of a file in it, that is missing or cannot be read."""
+    try:
+        for path in sorted(directory.iterdir()):
+            if path.suffix in (".json", ".safetensors") and not path.is_dir():
+                with path.open("rb") as file:
+                    file.read(1)
+    except OSError as error:
+        return error.errno
+    return None
+
+
 class Worker:
     """Answers requests, one after another."""
 
@@ -473,9 +513,11 @@ class Worker:
             request = json.loads(line)
             try:
                 self._send(request, ok=True, **self._answer(request))
-            except (WorkerError, OSError, ValueError, RuntimeError, LookupError, TypeError) as error:
-                what = str(error) if isinstance(error, WorkerError) else f"{type(error).__name__}: {error}"
-                self._send(request, ok=False, error=what[:2000])
+            except WorkerError as error:
+                self._send(request, ok=False, error=str(error)[:2000], fault="model")
+            except FAILURES as error:
+                fault = fault_of(error, [request[name] for name in PATHS if request.get(name)])
+                self._send(request, ok=False, error=f"{type(error).__name__}: {error}"[:2000], fault=fault)
 
     def _send(self, request: dict[str, Any], **reply: Any) -> None:
         self._replies.write(json.dumps({"id": request["id"], **reply}) + "\n")

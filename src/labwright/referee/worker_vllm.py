@@ -11,10 +11,12 @@ outputs at a temperature differ from those of worker.py, and near-ties of greedy
 
 from __future__ import annotations
 
+import errno
 import gc
 import json
 import math
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -30,12 +32,29 @@ if __name__ == "__main__":  # before any library can print: from here on file de
     for variable in ("VLLM_CACHE_ROOT", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR"):  # the sandbox's home is small
         os.environ.setdefault(variable, f"/tmp/{variable.lower()}")
 
+from safetensors import SafetensorError
 from vllm import LLM, SamplingParams  # type: ignore[import-not-found,unused-ignore]
 from vllm.lora.request import LoRARequest  # type: ignore[import-not-found,unused-ignore]
 
 Progress = Callable[[int, int], None]
 CHUNK = 256  # prompts between two words of progress; vLLM fills its batches from them
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # the ranks that vLLM's kernels are made for
+PATHS = ("config_dir", "weights_dir", "adapter_dir")
+DISK_FULL = re.compile(r"No space left|quota exceeded|os error 28", re.IGNORECASE)  # safetensors gives no number
+OUT_OF_MEMORY = re.compile(
+    r"out of memory|allocate memory|not enough memory|free memory on device", re.IGNORECASE
+)  # torch's and vLLM's words
+FAILURES = (
+    OSError,
+    ValueError,
+    RuntimeError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    MemoryError,
+    ImportError,
+    SafetensorError,
+)
 
 
 NO_TEMPLATE = (
@@ -221,6 +240,39 @@ def _save_merged(config_dir: str, weights_dir: str, adapter_dir: str | None, out
     model.save_pretrained(out)
 
 
+def fault_of(error: BaseException, paths: Sequence[str] = ()) -> str:
+    """What is to blame: "model", or what the machine lacks, which says nothing of the model.
+
+    Libraries tell of a file that is not there as if the model were wrong, so `paths` are looked at themselves.
+    """
+    if isinstance(error, MemoryError) or OUT_OF_MEMORY.search(str(error)):
+        return "memory"
+    if DISK_FULL.search(str(error)):
+        return "disk"
+    if isinstance(error, ImportError):
+        return "library"
+    number = error.errno if isinstance(error, OSError) else None  # none: a library's own complaint
+    if number is None:
+        number = next((found for path in paths if (found := _unreadable(Path(path))) is not None), None)
+    if number is None:
+        return "model"
+    if number == errno.ENOMEM:
+        return "memory"
+    return "disk" if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else "files"
+
+
+def _unreadable(directory: Path) -> int | None:
+    """The error number of a directory, or of a file in it, that is missing or cannot be read."""
+    try:
+        for path in sorted(directory.iterdir()):
+            if path.suffix in (".json", ".safetensors") and not path.is_dir():
+                with path.open("rb") as file:
+                    file.read(1)
+    except OSError as error:
+        return error.errno
+    return None
+
+
 class Worker:
     """Answers requests, one after another."""
 
@@ -234,9 +286,11 @@ class Worker:
             request = json.loads(line)
             try:
                 self._send(request, ok=True, **self._answer(request))
-            except (WorkerError, OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError) as error:
-                what = str(error) if isinstance(error, WorkerError) else f"{type(error).__name__}: {error}"
-                self._send(request, ok=False, error=what[:2000])
+            except WorkerError as error:
+                self._send(request, ok=False, error=str(error)[:2000], fault="model")
+            except FAILURES as error:
+                fault = fault_of(error, [request[name] for name in PATHS if request.get(name)])
+                self._send(request, ok=False, error=f"{type(error).__name__}: {error}"[:2000], fault=fault)
 
     def _send(self, request: dict[str, Any], **reply: Any) -> None:
         self._replies.write(json.dumps({"id": request["id"], **reply}) + "\n")

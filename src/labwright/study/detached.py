@@ -16,7 +16,7 @@ from labwright.study.lock import is_held
 
 LOG = "engine.log"
 _RECORD = "engine.json"
-_STARTING_S = 60.0  # a process that has not taken the lock by then never will
+_STARTING_S = 600.0  # a process that has not taken the lock by then never will, on the busiest machine
 
 
 def start(study_id: str, researcher: str, directory: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
@@ -52,6 +52,6 @@ def _is_starting(directory: Path) -> bool:
     if process is None or time.time() - process.create_time() > _STARTING_S:
         return False
     try:
-        return (directory / "lock").read_text().strip() != str(process.pid)
+        return (directory / "lock").read_text().split()[:1] != [str(process.pid)]
     except OSError:
         return True

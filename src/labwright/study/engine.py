@@ -7,23 +7,25 @@ running the same code: `run()` knows no difference between a first start and a t
 
 from __future__ import annotations
 
-import os
-import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from labwright.compute.whereabouts import marked
 from labwright.contracts.compute import Backend
-from labwright.contracts.errors import BackendError, BoundaryError, BudgetError, LabwrightError, SpecError
+from labwright.contracts.errors import (
+    BoundaryError,
+    BudgetError,
+    LabwrightError,
+    SessionBudgetError,
+)
 from labwright.contracts.events import (
     BaseResolved,
     Event,
-    IncidentFound,
     NoteTaken,
     PhaseStarted,
-    PreflightDone,
     SessionStarted,
     StudyEnded,
     TrialProposed,
@@ -32,11 +34,9 @@ from labwright.contracts.events import (
 from labwright.contracts.progress import Activity, ProgressSink
 from labwright.contracts.research import (
     BASE,
-    DatasetVersion,
     Evaluation,
     Outcome,
     Run,
-    RunPurpose,
     StudyState,
     Style,
     Verdict,
@@ -53,15 +53,15 @@ from labwright.contracts.researchers import (
 )
 from labwright.contracts.specs import Split, StudySpec
 from labwright.contracts.views import StudyView
-from labwright.guard import BudgetKeeper
 from labwright.ledger import Ledger
 from labwright.models import BaseModel
 from labwright.referee.client import RefereeClient
-from labwright.study import disk, estimates, preflight, scriptaudit, scripts, selfreport, standing
-from labwright.study.datasets import gated_version, register_missing
+from labwright.study import disk, selfreport, standing
+from labwright.study.datasets import register_missing
+from labwright.study.elsewhere import must_be_runnable
 from labwright.study.execution import RunExecution, again
+from labwright.study.launching import Launching
 from labwright.study.lock import study_lock
-from labwright.study.naming import next_run_id, short, training_seed
 from labwright.study.refereeing import Refereeing, pack_source
 
 STOP_FILE = "stop"
@@ -92,17 +92,15 @@ class StudyStopped(Exception):  # noqa: N818 - a signal to the loop, not an erro
 class StudyEngine:
     """Runs one study that is in the ledger."""
 
-    def __init__(self, parts: EngineParts, study_id: str, *, wall_clock_s: float | None = None) -> None:
+    def __init__(self, parts: EngineParts, study_id: str) -> None:
         self._parts = parts
         self._ledger = parts.ledger
         self._id = study_id
-        self._wall_clock_s = wall_clock_s
         self._stop_asked = False
         view = self._view()
         self._directory = Path(view.directory)
         self._source = Path(view.source)
         self._researcher = parts.researcher_for(view.spec)
-        self._budget = BudgetKeeper(parts.ledger, study_id)
         self._refereeing = Refereeing(parts.referee, parts.ledger, study_id, view=self._view, show=self._show)
         self._execution = RunExecution(
             parts.ledger,
@@ -112,6 +110,14 @@ class StudyEngine:
             environment=parts.environment,
             gpus_per_run=parts.gpus_per_run,
             poll_s=parts.poll_s,
+        )
+        self._launching = Launching(
+            parts.ledger,
+            study_id,
+            self._execution,
+            self._refereeing,
+            view=self._view,
+            find_recipe=parts.find_recipe,
         )
 
     def request_stop(self) -> None:
@@ -124,12 +130,14 @@ class StudyEngine:
         Raises:
             LabwrightError: the study failed; it is recorded as failed, and `best/` still holds a valid model.
         """
+        must_be_runnable(self._view())
         with study_lock(self._directory):
             (self._directory / STOP_FILE).unlink(missing_ok=True)
             try:
                 with disk.reserved(self._directory):
                     self._resolve_base()
-                    self._record(SessionStarted(os.getpid(), socket.gethostname(), self._researcher.name))
+                    me = marked()
+                    self._record(SessionStarted(me.pid, me.host, self._researcher.name, me.boot, me.ticks))
                     self._refereeing.ends_at = time.time() + self._view().budget.left_wall_clock_s
                     reason = self._phases()
                 self._end(StudyState.FINISHED, reason)
@@ -137,6 +145,10 @@ class StudyEngine:
                 self._execution.cancel_all()
                 self._drain()
                 self._end(StudyState.STOPPED, str(stop))
+            except SessionBudgetError as error:  # a person can raise that ceiling, and go on
+                self._execution.cancel_all()
+                self._drain()
+                self._end(StudyState.STOPPED, error.one_line())
             except BudgetError as error:
                 self._execution.cancel_all()
                 self._drain()
@@ -212,7 +224,7 @@ class StudyEngine:
                 case ProposeTrial(trial):
                     self._record(TrialProposed(trial))
                 case StartRun():
-                    self._start_run(view, decision)
+                    self._launching.start(view, decision)
                 case DiscardTrial(trial_id, why):
                     runs = view.runs_of(trial_id)
                     run_id = runs[-1].id if runs else None
@@ -248,7 +260,7 @@ class StudyEngine:
         """Do the first thing that earlier decisions left to be done. False when nothing is."""
         for run in standing.open_runs(view):
             if not self._execution.adopt(view, run):  # it was written down, and then this process or its machine died
-                self._launch(view, run)
+                self._launching.launch(view, run)
                 return True
         interrupted = next((r for r in view.runs if standing.may_start_again(r)), None)
         if interrupted is not None:
@@ -274,67 +286,6 @@ class StudyEngine:
             return True
         return False
 
-    def _start_run(self, view: StudyView, decision: StartRun) -> None:
-        if view.preflight is None or not all(c.ok for c in view.preflight.checks):  # a failed one is made again
-            self._preflight(view, decision.trial_id)
-            return
-        number = [t.id for t in view.trials].index(decision.trial_id) + 1
-        ordinal = len(standing.retrains(view, view.trial(decision.trial_id))) + 1
-        run = self._new_run(
-            view,
-            decision.trial_id,
-            decision.purpose,
-            training_seed(view.spec.seed, number, decision.purpose, ordinal),
-            decision.max_steps,
-            decision.continues,
-        )
-        steps = run.max_steps - (view.run(run.continues).max_steps if run.continues else 0)
-        # A study's very first run may start with less than it needs: the recipe saves what it has at the deadline.
-        needed_s = min(estimates.measure(view).trial_s(steps), max(view.budget.left_wall_clock_s, 0.0))
-        self._budget.reserve(run.id, f"{run.purpose} run", needed_s, runs=1)
-        self._execution.queue(run)
-
-    def _new_run(
-        self, view: StudyView, trial_id: str, purpose: RunPurpose, seed: int, max_steps: int, continues: str | None
-    ) -> Run:
-        run_id = next_run_id(view, trial_id)
-        version = gated_version(view, view.trial(trial_id).dataset)
-        assert view.base is not None
-        hashes = {"base_model": view.base.model_id, "train.jsonl": version.id}
-        return Run(
-            id=run_id,
-            study_id=self._id,
-            trial_id=trial_id,
-            purpose=purpose,
-            seed=seed,
-            max_steps=max_steps,
-            continues=continues,
-            directory=str(self._directory / "runs" / short(self._id, run_id)),
-            backend=self._parts.backend.name,
-            input_hashes=hashes,
-        )
-
-    def _launch(self, view: StudyView, run: Run) -> None:
-        """Hand a queued run to the backend, with a deadline that leaves time to score its model and to finish."""
-        estimate = estimates.measure(view)
-        reserved = view.budget.reserved_wall_clock_s
-        left_s = view.budget.left_wall_clock_s + reserved - estimate.final_s() - estimate.dev_evaluation_s
-        trial = view.trial(run.trial_id)
-        try:
-            recipe = scripts.kept(trial.recipe, self._directory) or self._parts.find_recipe(trial.recipe, self._source)
-            dataset: DatasetVersion = gated_version(view, trial.dataset)
-            self._look_at_script(view, recipe)
-            self._execution.start(view, run, recipe, dataset, time.time() + max(left_s, 15.0))
-        except BackendError as error:
-            self._execution.book_failure(run, error)
-            self._close_reservation(run.id)
-
-    def _look_at_script(self, view: StudyView, recipe: Path) -> None:
-        """Name what a script reaches for that is none of a recipe's business; it runs all the same."""
-        for incident in scriptaudit.audit(recipe):
-            if incident not in view.incidents:
-                self._record(IncidentFound(incident))
-
     def _follow(self) -> None:
         """Watch the live runs until one has ended."""
         ended = False
@@ -344,33 +295,24 @@ class StudyEngine:
             ended = self._execution.look(view, self._show)
             if not ended:
                 self._execution.wait()
-        self._reconcile()
+        self._launching.reconcile()
         self._refereeing.check_source()
-
-    def _preflight(self, view: StudyView, trial_id: str) -> None:
-        """A smoke run of two steps and a look at memory, disk and time, before the first trial is trained."""
-        smoke = preflight.smoke_run(view, trial_id)
-        if smoke is None:
-            self._record(PhaseStarted("preflight"))
-            run = self._new_run(view, trial_id, RunPurpose.SMOKE, 1, preflight.SMOKE_STEPS, None)
-            self._budget.reserve(run.id, "smoke run", 0.0, runs=1)
-            self._execution.queue(run)
-            return
-        done: PreflightDone = preflight.conclude(view, smoke, self._directory)
-        self._record(done)
-        self._record(PhaseStarted("search"))
-        failed = [c for c in done.checks if not c.ok]
-        if failed:
-            raise SpecError(
-                "the preflight failed: " + "; ".join(f"{c.name}: {c.detail}" for c in failed),
-                where=str(self._source / "study.yaml"),
-                cure="; ".join(c.cure for c in failed if c.cure),
-            )
 
     def _evaluate_run(self, run: Run) -> None:
         try:
             evaluation = self._evaluate(run.id, "zero_shot", "dev", run)
+        except SessionBudgetError:
+            raise
+        except BudgetError as error:
+            if time.time() >= self._refereeing.ends_at:
+                raise
+            # The judge may take no more before the sealed test, which what was promoted so far can still be held to.
+            why = f"its outputs could not be judged: {error.what}"
+            self._record(VerdictGiven(Verdict(self._id, run.trial_id, run.id, Outcome.DISCARD, why)))
+            return
         except BoundaryError as error:  # the referee has recorded the rejection and why
+            if standing.awaits_evaluation(self._view()) == run:
+                raise  # or it has not: then this machine is at fault and not the model
             self._note(f"the referee refused the model: {error.what}", run.id)
             return
         incident = selfreport.compare(run, evaluation)
@@ -383,25 +325,14 @@ class StudyEngine:
 
     # -- bookkeeping ---------------------------------------------------------------------------------------------------
 
-    def _reconcile(self) -> None:
-        """Replace the reservations of ended runs by what they took."""
-        for run in self._view().runs:
-            if run.state.is_final:
-                self._close_reservation(run.id)
-
-    def _close_reservation(self, run_id: str) -> None:
-        run = self._view().run(run_id)
-        took_s = (run.ended_at - run.started_at) if run.started_at and run.ended_at else 0.0
-        self._budget.reconcile(run_id, wall_clock_s=took_s, runs=1)
-
     def _end(self, state: StudyState, reason: str) -> None:
-        self._reconcile()
+        self._launching.reconcile()
         view = self._view()
         self._record(StudyEnded(state, reason, view.wall_clock_s, view.active_s))
 
     def _drain(self) -> None:
         """Book the runs that were just cancelled."""
-        until = time.time() + 15.0
+        until = time.time() + 60.0
         while standing.open_runs(self._view()) and time.time() < until:
             self._execution.look(self._view(), self._show)
             self._execution.wait()
@@ -430,9 +361,6 @@ class StudyEngine:
 
     def _show(self, activity: Activity) -> None:
         self._parts.progress.update(self._view(), activity)
-
-    def _doing(self, label: str) -> None:
-        self._show(Activity(label=label, started_at=time.time()))
 
 
 def _outermost(*paths: Path) -> tuple[Path, ...]:

@@ -1,4 +1,4 @@
-"""How long things take in this study, from what the ledger has already measured there.
+"""How long things take in this study, and what its judge costs, from what the ledger has already measured there.
 
 Nothing here is a guess once one run and one evaluation have been seen: the preflight's smoke run gives the first
 figures, and every run after it sharpens them.
@@ -18,13 +18,15 @@ _MARGIN = 1.15  # machines are noisy: plan with 15 % more than was measured
 
 @dataclass(frozen=True, slots=True)
 class Estimates:
-    """Seconds, measured in this study."""
+    """Seconds and dollars, measured in this study."""
 
     startup_s: float  # a run's start: imports and loading the model
     step_s: float
     dev_evaluation_s: float
     test_evaluation_s: float
     export_s: float
+    dev_usd: float = 0.0  # for the judge of one evaluation on dev
+    final_usd: float = 0.0  # the same of the sealed test, for all of what is scored on it
 
     def run_s(self, steps: int) -> float:
         """A run of this many steps, its start included."""
@@ -48,13 +50,43 @@ def measure(view: StudyView) -> Estimates:
     dev_s = max(dev) if dev else 30.0
     ratio = view.benchmark.test_items / view.benchmark.dev_items if view.benchmark and view.benchmark.dev_items else 1.0
     parameters = view.base.parameters if view.base else 0
+    dev_usd, final_usd = _judging(view)
     return Estimates(
         startup_s=startup_s,
         step_s=median(paces or smoke_pace or [3.0]),
         dev_evaluation_s=dev_s,
         test_evaluation_s=dev_s * ratio,
         export_s=2.0 + parameters * 4 / 100e6,  # fp32 weights at 100 MB/s
+        dev_usd=dev_usd,
+        final_usd=final_usd,
     )
+
+
+def judgement_usd(view: StudyView) -> float:
+    """Dollars of one judgement to plan with: as measured, else at the worst; 0 where nobody knows the price."""
+    most, measured = view.preflight.judgement_usd if view.preflight else None, measured_usd(view)
+    if measured is None:
+        return most or 0.0
+    return _MARGIN * measured if most is None else min(_MARGIN * measured, most)
+
+
+def measured_usd(view: StudyView) -> float | None:
+    """What a judgement took on the mean: here, or in earlier studies where all was judged then; None: unknown."""
+    judge = view.budget.judge
+    priced = judge.calls - judge.unpriced_calls
+    if priced > 0:
+        return judge.usd / priced
+    return view.preflight.measured_usd if view.preflight else None
+
+
+def _judging(view: StudyView) -> tuple[float, float]:
+    """What the judge takes for one evaluation on dev, and for the sealed test with room for its last judgement."""
+    if view.preflight is None or view.benchmark is None or not view.preflight.judgements:
+        return 0.0, 0.0
+    item_usd = view.preflight.judgements * judgement_usd(view)
+    subjects = 3 if view.benchmark.few_shot else 2  # the promoted model, and the base with each of its prompts
+    room_usd = (view.preflight.judgement_usd or 0.0) if item_usd else 0.0
+    return view.benchmark.dev_items * item_usd, subjects * view.benchmark.test_items * item_usd + room_usd
 
 
 def _pace(view: StudyView, run: Run, startup_s: float) -> float | None:

@@ -70,6 +70,11 @@ class RunExecution:
         self._poll_s = poll_s
         self._live: dict[str, _Live] = {}
 
+    @property
+    def backend(self) -> str:
+        """The name of the backend that runs go to."""
+        return self._backend.name
+
     # -- starting ------------------------------------------------------------------------------------------------------
 
     def queue(self, run: Run) -> None:

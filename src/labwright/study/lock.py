@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from labwright.contracts.errors import UsageError
 
-_ATTEMPTS, _BETWEEN_S = 5, 0.05
+_BETWEEN_S = 0.05
 
 
 @contextmanager
@@ -38,30 +39,44 @@ def held(directory: Path, what: str, cure: str) -> Iterator[None]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         if not _locked(descriptor):
-            holder = path.read_text().strip() or "another process"
             raise UsageError(
-                f"{what} is being run by process {holder}",
+                f"{what} is being run by {_holder(path)}",
                 where=str(directory),
                 cure=cure,
             )
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        os.pwrite(descriptor, f"{os.getpid()} {socket.gethostname()}\n".encode(), 0)
         yield
     finally:
         os.close(descriptor)
 
 
+def _holder(path: Path) -> str:
+    """Who has the lock, in words; where several machines have one home, it may be another one's process."""
+    number, _, host = path.read_text().strip().partition(" ")
+    there = f" on {host}" if host not in ("", socket.gethostname()) else ""
+    return f"process {number}{there}" if number else "another process"
+
+
 def _locked(descriptor: int) -> bool:
-    """Take the lock; `is_held` may have it for a moment, so one refusal means nothing yet."""
-    for attempt in range(_ATTEMPTS):
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if attempt < _ATTEMPTS - 1:
-                time.sleep(_BETWEEN_S)
-        else:
-            return True
-    return False
+    """Take the lock, unless somebody runs the study.
+
+    `is_held` shares it while it looks, on a busy machine for long. So a refusal counts only where it cannot be shared.
+    """
+    while not _take(descriptor, fcntl.LOCK_EX):
+        if not _take(descriptor, fcntl.LOCK_SH):
+            return False
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        time.sleep(_BETWEEN_S)
+    return True
+
+
+def _take(descriptor: int, how: int) -> bool:
+    try:
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def is_held(directory: Path) -> bool:
@@ -71,9 +86,6 @@ def is_held(directory: Path) -> bool:
         return False
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not _take(descriptor, fcntl.LOCK_SH)
     finally:
         os.close(descriptor)
-    return False

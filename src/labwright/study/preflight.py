@@ -1,12 +1,14 @@
 """What is checked before the first trial is trained, so that an hour is not spent to find a typo.
 
 A smoke run of two steps goes through the very recipe, data and sandbox of the study. It gives the first figures for
-a run's start-up and a step, from which the plan is compared with the budget.
+a run's start-up and a step, from which the plan is compared with the budget. Where a judge scores, so are its dollars.
 """
 
 from __future__ import annotations
 
+import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -16,6 +18,8 @@ from labwright.contracts.errors import BackendError
 from labwright.contracts.events import PreflightDone
 from labwright.contracts.research import Check, Run, RunPurpose, RunState
 from labwright.contracts.views import StudyView
+from labwright.referee.protocol import Appraisal
+from labwright.study import estimates
 from labwright.study.execution import memory_ceiling
 from labwright.watch import Tailer
 
@@ -23,19 +27,23 @@ SMOKE_STEPS = 2
 _CHECKPOINTS_OF_A_STUDY = (
     4  # base-sized directories that a study may hold at one time: staged, best, old best, one more
 )
+_ROOM = 1.5  # of a higher wall-clock: the preflight is made again, and a step may take longer than the smoke run's
 
 
-def conclude(view: StudyView, smoke: Run, study_directory: Path) -> PreflightDone:
-    """Turn an ended smoke run, and a look at the machine, into checks and first figures."""
+def conclude(view: StudyView, smoke: Run, study_directory: Path, judging: Appraisal) -> PreflightDone:
+    """Turn an ended smoke run, and a look at the machine and at the judge's price, into checks and first figures."""
     startup_s, step_s = _pace(smoke)
+    judge = (judging.judgements, judging.judgement_usd, judging.measured_usd)
+    figures = PreflightDone((), startup_s, step_s, smoke.id, *judge)
     checks = (
         _columns(view),
         _smoke(smoke),
         _memory(view, smoke),
         _disk(view, study_directory),
         _time(view, startup_s, step_s),
+        *([_dollars(replace(view, preflight=figures))] if judging.judgements else []),
     )
-    return PreflightDone(checks, startup_s=startup_s, step_s=step_s, smoke_run=smoke.id)
+    return replace(figures, checks=checks)
 
 
 def smoke_run(view: StudyView, trial_id: str) -> Run | None:
@@ -70,7 +78,7 @@ def _memory(view: StudyView, smoke: Run) -> Check:
     said = (
         f"the smoke run used {used / 1e9:.1f} GB of a ceiling of {ceiling / 1e9:.1f} GB; {free / 1e9:.1f} GB are free"
     )
-    return Check("memory", used <= ceiling, said, "lower batch_size, or raise budget.memory_gb")
+    return Check("memory", used <= ceiling, said, "lower batch_size, or raise budget.memory_gb, and start a new study")
 
 
 def _disk(view: StudyView, study_directory: Path) -> Check:
@@ -89,10 +97,36 @@ def _time(view: StudyView, startup_s: float, step_s: float) -> Check:
         2 * (startup_s + steps * step_s + evaluation_s) + 3 * evaluation_s
         for steps in (view.spec.search.rungs[0], view.spec.search.rungs[-1])
     )
-    said = f"a step takes {step_s:.2f} s; a trial, its retrain and the test need {last:.0f} s of {left_s:.0f} s"
+    said = (
+        f"a step takes {step_s:.2f} s; a trial, its retrain and the test need {last:.0f} s of the {left_s:.0f} s left"
+    )
     if first <= left_s < last:
         said += f", more than there is; at the first rung they need {first:.0f} s"
-    return Check("time", first <= left_s, said, "raise budget.wall_clock, or lower search.rungs")
+    hours = math.ceil((view.budget.wall_clock_s - left_s + first) * _ROOM / 360) / 10
+    cure = f"labwright study resume {view.id} --budget-hours {hours:g}, or lower search.rungs and start a new study"
+    return Check("time", first <= left_s, said, cure)
+
+
+def _dollars(view: StudyView) -> Check:
+    """Whether the judge of one trial, of its retrain and of the sealed test can be paid."""
+    estimate, budget = estimates.measure(view), view.budget
+    price = estimates.judgement_usd(view)
+    if not price:
+        free = view.preflight is not None and view.preflight.judgement_usd == 0
+        unknown = "nobody knows what the judge's calls cost, so no dollars are kept for the sealed test"
+        return Check("dollars", True, "the judge costs nothing" if free else unknown)
+    how = "at most" if estimates.measured_usd(view) is None else "as measured"
+    needed = 2 * estimate.dev_usd + estimate.final_usd
+    said = (
+        f"a judgement costs ${price:.4f} {how}; judging a trial and its retrain takes ${2 * estimate.dev_usd:.2f}, and "
+        f"${estimate.final_usd:.2f} are kept for the sealed test, of ${max(budget.left_usd, 0.0):.2f}"
+    )
+    least = math.ceil(100 * (budget.used_usd + budget.reserved_usd + needed)) / 100
+    cure = (
+        f"labwright study resume {view.id} --budget-usd {least:.2f}, or more, "
+        "or make the benchmark smaller and start a new study"
+    )
+    return Check("dollars", needed <= budget.left_usd, said, cure)
 
 
 def _pace(smoke: Run) -> tuple[float, float]:

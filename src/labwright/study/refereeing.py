@@ -19,9 +19,9 @@ from labwright.contracts.views import StudyView
 from labwright.ledger import Ledger
 from labwright.models.directory import content_id
 from labwright.referee.client import RefereeClient
-from labwright.referee.protocol import CheckSource, Evaluate, Export, Gate, Judge, OpenTest, Seal
+from labwright.referee.protocol import Appraisal, Appraise, CheckSource, Evaluate, Export, Gate, Judge, OpenTest, Seal
 from labwright.study import best as best_model
-from labwright.study import standing
+from labwright.study import estimates, standing
 from labwright.study.datasets import gated_version
 from labwright.study.naming import evaluation_id, short
 
@@ -98,6 +98,7 @@ class Refereeing:
 
         Raises:
             BoundaryError: the referee refuses the model, which it has recorded, or the test is not open for it.
+            BudgetError: the deadline passed, or what the judge may cost on this split is reached.
         """
         view = self._view()
         known = view.evaluation(subject, style, split)
@@ -120,11 +121,18 @@ class Refereeing:
             run=run,
             chain_recorded=_chain_recorded(view, run),
             deadline=self.ends_at + _AFTER_THE_END_S,
+            kept_usd=estimates.measure(view).final_usd if split == "dev" else 0.0,
         )
         return self._referee.evaluate(
             request,
             lambda done, total: self._show(Activity(label=label, done=done, total=total, started_at=started_at)),
         )
+
+    def appraise(self) -> Appraisal:
+        """What the benchmark's judge may cost, where it has one."""
+        benchmark = self._view().benchmark
+        assert benchmark is not None
+        return self._referee.appraise(Appraise(benchmark.benchmark_id))
 
     def judge(self, decision: AskForVerdict) -> Verdict:
         """The verdict on a trial against the incumbent, with all retrains of both there are so far."""

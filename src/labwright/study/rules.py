@@ -29,9 +29,16 @@ class Situation:
         """Seconds that may still go into trials, with the final evaluation kept back."""
         return self.view.budget.left_wall_clock_s - self.estimates.final_s()
 
+    @property
+    def left_usd(self) -> float:
+        """Dollars that the judge may still take for new runs, without those of open runs and of the sealed test."""
+        unscored = [run for run in standing.open_runs(self.view) if run.purpose is not RunPurpose.SMOKE]
+        return self.view.budget.left_usd - len(unscored) * self.estimates.dev_usd - self.estimates.final_usd
+
     def fits(self, needed_s: float, runs: int = 1) -> bool:
-        """Whether trial time and runs are left for this."""
-        return needed_s <= self.left_s and runs <= self.view.budget.left_runs
+        """Whether trial time, runs and, where a judge scores, the dollars for judging them are left for this."""
+        paid = not self.estimates.dev_usd or runs * self.estimates.dev_usd <= self.left_usd
+        return paid and needed_s <= self.left_s and runs <= self.view.budget.left_runs
 
     @property
     def extra_left(self) -> int:
@@ -46,7 +53,13 @@ class Situation:
     @property
     def left(self) -> str:
         """What is left, for people."""
-        return f"{max(self.left_s, 0):.0f} s of trial time and {self.view.budget.left_runs} runs were left"
+        time_and_runs = f"{max(self.left_s, 0):.0f} s of trial time and {self.view.budget.left_runs} runs were left"
+        if not self.estimates.dev_usd:
+            return time_and_runs
+        return (
+            f"{time_and_runs}, and ${max(self.left_usd, 0):.2f} for the judge, who needs ${self.estimates.dev_usd:.2f} "
+            f"a run; ${self.estimates.final_usd:.2f} were kept for the sealed test"
+        )
 
 
 def failed_trials(view: StudyView) -> list[tuple[Trial, Run]]:
@@ -103,7 +116,7 @@ def _confirm(now: Situation, trial: Trial, run: Run, wanted: int) -> Decision | 
     if len(scored) >= wanted:
         return AskForVerdict(trial.id, run.id)
     if not now.fits(now.estimates.trial_s(run.max_steps)):
-        return DiscardTrial(trial.id, f"no time left for a fresh-seed retrain ({now.left_s:.0f} s, or no runs left)")
+        return DiscardTrial(trial.id, f"nothing left for a fresh-seed retrain: {now.left}")
     return StartRun(trial.id, RunPurpose.RETRAIN, run.max_steps)
 
 

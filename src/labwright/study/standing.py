@@ -73,12 +73,12 @@ def dev_evaluation(view: StudyView, run: Run) -> Evaluation | None:
 
 
 def awaits_evaluation(view: StudyView) -> Run | None:
-    """The oldest run that has ended well and whose model nobody has scored or rejected yet."""
+    """The oldest run that has ended well and whose model nobody has scored, rejected or given up yet."""
     for run in view.runs:
         if run.purpose is RunPurpose.SMOKE or run.state is not RunState.SUCCEEDED:
             continue
-        rejected = any(v.run_id == run.id and v.outcome is Outcome.REJECT for v in view.verdicts)
-        if not rejected and dev_evaluation(view, run) is None:
+        given_up = any(v.run_id == run.id and v.outcome in (Outcome.REJECT, Outcome.DISCARD) for v in view.verdicts)
+        if not given_up and dev_evaluation(view, run) is None:
             return run
     return None
 

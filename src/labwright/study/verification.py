@@ -10,56 +10,38 @@ from __future__ import annotations
 
 import json
 import math
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
-from typing import Literal
 
-from pydantic import JsonValue, TypeAdapter
+from pydantic import JsonValue
 
 from labwright.compute.sandbox import Sandbox
-from labwright.contracts.errors import LabwrightError, UsageError
-from labwright.contracts.events import EvaluationRecorded, Recorded, VerdictGiven
+from labwright.contracts.errors import LabwrightError
+from labwright.contracts.events import EvaluationRecorded, VerdictGiven
 from labwright.contracts.research import BASE, Comparison, Evaluation, Interval, ItemResult, Outcome, Verdict
-from labwright.contracts.sessions import SessionEvent
-from labwright.contracts.specs import BenchmarkSpec, Split
+from labwright.contracts.specs import BenchmarkSpec
 from labwright.contracts.views import StudyView
-from labwright.ledger import Ledger
 from labwright.models.directory import content_id
 from labwright.referee import scoring
 from labwright.referee.pack import Item
 from labwright.referee.protocol import Judge
 from labwright.study import bundle as bundles
 from labwright.study import standing
+from labwright.study.bundlecontents import (
+    UNREADABLE,
+    Contents,
+    Finding,
+    check_files,
+    first_line,
+    read_contents,
+    read_index,
+)
 from labwright.study.conclusion import DOCUMENT, on_the_sealed_test
 from labwright.study.naming import short
 from labwright.study.report import result_document
 
 _CLOSE = 1e-9
-_ITEM: TypeAdapter[Item] = TypeAdapter(Item)
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError)  # what reading a file that was tampered with may raise
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One number, or one file, that was checked."""
-
-    what: str
-    outcome: Literal["agrees", "differs", "not checked"]
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Contents:
-    """What a bundle holds, as far as it can be read."""
-
-    folder: Path
-    history: tuple[Recorded, ...]
-    view: StudyView
-    spec: BenchmarkSpec | None
-    items: Mapping[Split, Mapping[str, Item]]
-    results: Mapping[str, tuple[ItemResult, ...]]  # by evaluation id
 
 
 def verify(bundle: Path) -> list[Finding]:
@@ -69,109 +51,31 @@ def verify(bundle: Path) -> list[Finding]:
         UsageError: this is no bundle, or one of a later format.
     """
     with bundles.opened(bundle) as folder:
-        study_id, said = _index(folder)
-        found = list(_files(folder, said))
+        study_id, said = read_index(folder)
+        found = list(check_files(folder, said))
         try:
-            history = tuple(bundles.read_events(folder))
-            view = _replayed(history, study_id)
+            contents, unreadable = read_contents(folder, study_id)
         except LabwrightError as error:
             return [*found, Finding("history", "differs", error.one_line())]
-        unreadable: list[Finding] = []
-        contents = _Contents(
-            folder, history, view, _spec(folder, unreadable), _items(folder, unreadable),
-            {e.id: _results(folder, e, unreadable) for e in view.evaluations},
-        )  # fmt: skip
-        found.append(Finding("history", "agrees", f"{len(history)} events, replayed into an empty ledger"))
+        replayed = f"{len(contents.history)} events, replayed into an empty ledger"
+        found.append(Finding("history", "agrees", "; ".join([replayed, *_raises(contents)])))
         found += unreadable
-        found += [_evaluation(contents, e) for e in view.evaluations]
+        found += [_evaluation(contents, e) for e in contents.view.evaluations]
         found += _verdicts(contents)
         found += _best(contents)
         found += _summary(contents)
         return found
 
 
-# -- files -------------------------------------------------------------------------------------------------------------
-
-
-def _index(folder: Path) -> tuple[str, Mapping[str, str]]:
-    """The study's id, and the hash of each file, as they were written down."""
-    where = str(folder / bundles.INDEX)
-    try:
-        index = json.loads((folder / bundles.INDEX).read_text())
-        version, study_id, said = index["format"], str(index["study"]), dict(index["files"])
-    except _UNREADABLE as error:
-        raise UsageError(
-            f"the bundle's index cannot be read: {error}", where=where, cure="copy or export the bundle again"
-        ) from error
-    if version != bundles.FORMAT:
-        what = f"the bundle has format {version}, and this Labwright reads format {bundles.FORMAT}"
-        raise UsageError(what, where=where, cure="verify it with the version of Labwright that wrote it")
-    return study_id, said
-
-
-def _files(folder: Path, said: Mapping[str, str]) -> Iterator[Finding]:
-    present = set(bundles.files_of(folder))
-    wrong = sorted(n for n in said if n not in present or bundles.digest(folder / n) != said[n])
-    added = sorted(present - set(said))
-    for name in wrong:
-        yield Finding(
-            name, "differs", "gone from the bundle" if name not in present else "its content is not what was hashed"
-        )
-    for name in added:
-        yield Finding(name, "differs", "not among the files that were exported")
-    if not wrong and not added:
-        yield Finding("files", "agrees", f"{len(said)} files have the hashes that were written down")
-
-
-def _replayed(history: Sequence[Recorded], study_id: str) -> StudyView:
-    """The study as its own events tell it."""
-    with tempfile.TemporaryDirectory() as scratch, Ledger.open(f"sqlite:///{scratch}/lab.db") as ledger:
-        judge = [(r.at, r.event) for r in history if isinstance(r.event, SessionEvent)]
-        ledger.record_many(study_id, [(r.at, r.event) for r in history if not isinstance(r.event, SessionEvent)])
-        ledger.record_many(None, judge)  # what its judge took
-        return ledger.study_view(study_id)
-
-
-def _spec(folder: Path, unreadable: list[Finding]) -> BenchmarkSpec | None:
-    path = folder / "benchmark" / "spec.json"
-    try:
-        return BenchmarkSpec.model_validate_json(path.read_text()) if path.is_file() else None
-    except _UNREADABLE as error:
-        unreadable.append(Finding("benchmark/spec.json", "differs", f"cannot be read: {_first_line(error)}"))
-        return None
-
-
-def _items(folder: Path, unreadable: list[Finding]) -> dict[Split, dict[str, Item]]:
-    """The items that the bundle holds, by split and id."""
-    found: dict[Split, dict[str, Item]] = {}
-    splits: tuple[Split, ...] = ("dev", "test")
-    for split in splits:
-        path = folder / "benchmark" / f"{split}.jsonl"
-        if path.is_file():
-            try:
-                items = [_ITEM.validate_json(line) for line in _lines(path)]
-            except _UNREADABLE as error:
-                unreadable.append(Finding(f"benchmark/{split}.jsonl", "differs", _first_line(error)))
-                continue
-            found[split] = {i.id: i for i in items}
-    return found
-
-
-def _results(folder: Path, evaluation: Evaluation, unreadable: list[Finding]) -> tuple[ItemResult, ...]:
-    name = f"results/{Path(evaluation.id).name}.jsonl"
-    if not (folder / name).is_file():
-        return ()
-    try:
-        return tuple(scoring.read_outputs(folder / name))
-    except _UNREADABLE as error:
-        unreadable.append(Finding(name, "differs", f"cannot be read: {_first_line(error)}"))
-        return ()
-
-
 # -- evaluations -------------------------------------------------------------------------------------------------------
 
 
-def _evaluation(contents: _Contents, evaluation: Evaluation) -> Finding:
+def _raises(contents: Contents) -> list[str]:
+    """What a person raised of the budget, as the report tells it."""
+    return [note.text for note in contents.view.notes if note.about == "budget"]
+
+
+def _evaluation(contents: Contents, evaluation: Evaluation) -> Finding:
     """Score an evaluation again: from outputs where the items are in the bundle, else from the items' scores."""
     view, results = contents.view, contents.results[evaluation.id]
     what = f"{short(view.id, evaluation.subject)} {evaluation.style.replace('_', '-')} on {evaluation.split}"
@@ -184,7 +88,8 @@ def _evaluation(contents: _Contents, evaluation: Evaluation) -> Finding:
         wrong, how = "", f"from {len(scores)} items' scores: {kept}"
     elif keys is not None and contents.spec is not None:
         wrong = _wrong_items(contents.folder, evaluation, results, keys, contents.spec)
-        how = f"{len(scores)} outputs scored again"
+        by = " from the judge's verdicts" if contents.spec.scorer.is_judged else ""
+        how = f"{len(scores)} outputs scored again{by}"
     elif evaluation.split == "test":
         wrong, how = "", f"from {len(scores)} items' scores; their outputs stay sealed with the test"
     else:
@@ -219,7 +124,7 @@ def _wrong_items(
 # -- verdicts ----------------------------------------------------------------------------------------------------------
 
 
-def _verdicts(contents: _Contents) -> Iterator[Finding]:
+def _verdicts(contents: Contents) -> Iterator[Finding]:
     """Each verdict that rests on a comparison, given again from what had been scored when it was given."""
     scored: dict[str, Evaluation] = {}
     for recorded in contents.history:
@@ -234,7 +139,7 @@ def _verdicts(contents: _Contents) -> Iterator[Finding]:
 
 
 def _verdict(
-    contents: _Contents, verdict: Verdict, said: Comparison, scored: Mapping[str, Evaluation]
+    contents: Contents, verdict: Verdict, said: Comparison, scored: Mapping[str, Evaluation]
 ) -> Finding:  # fmt: skip
     what = _name(contents, verdict)
     threshold = f", threshold {verdict.threshold:.2g}" if verdict.threshold is not None else ""
@@ -256,7 +161,7 @@ def _verdict(
     return Finding(what, "agrees", detail)
 
 
-def _name(contents: _Contents, verdict: Verdict) -> str:
+def _name(contents: Contents, verdict: Verdict) -> str:
     return f"verdict on {short(contents.view.id, verdict.trial_id)}: {verdict.outcome}"
 
 
@@ -310,7 +215,7 @@ def _differing(said: Verdict, again: Verdict) -> list[str]:
 # -- what people read --------------------------------------------------------------------------------------------------
 
 
-def _best(contents: _Contents) -> Iterator[Finding]:
+def _best(contents: Contents) -> Iterator[Finding]:
     """`best/` is the base or a promoted run, and the model in the bundle is what was put there."""
     view, model = contents.view, contents.folder / "model"
     if view.best is None:
@@ -329,15 +234,15 @@ def _best(contents: _Contents) -> Iterator[Finding]:
         yield Finding("model/", "differs", f"is not the model of {subject} that the referee put into best/")
 
 
-def _summary(contents: _Contents) -> Iterator[Finding]:
+def _summary(contents: Contents) -> Iterator[Finding]:
     """study.json, number by number, against the evaluations and their items."""
     path = contents.folder / DOCUMENT
     if not path.is_file():
         return  # its absence was found with the files
     try:
         said: dict[str, JsonValue] = json.loads(path.read_text())
-    except _UNREADABLE as error:
-        yield Finding(DOCUMENT, "differs", f"cannot be read: {_first_line(error)}")
+    except UNREADABLE as error:
+        yield Finding(DOCUMENT, "differs", f"cannot be read: {first_line(error)}")
         return
     again = result_document(contents.view, difference=_difference(contents))
     for name in ("dev", "test", "difference", "trials", "runs"):
@@ -346,7 +251,7 @@ def _summary(contents: _Contents) -> Iterator[Finding]:
         yield Finding(f"{DOCUMENT}: {name}", "differs" if wrong else "agrees", detail)
 
 
-def _difference(contents: _Contents) -> Comparison | None:
+def _difference(contents: Contents) -> Comparison | None:
     """The promoted model against the few-shot base on the test's items."""
     pair = on_the_sealed_test(contents.view)
     if pair is None:
@@ -410,11 +315,3 @@ def _compared(comparison: Comparison | None) -> str:
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return f"{', '.join(names[:3])}{more}"
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
-
-
-def _lines(path: Path) -> list[str]:
-    return [line for line in path.read_text().split("\n") if line]

@@ -5,6 +5,6 @@ is expected, nor end the tests early, nor declare itself right: it can do nothin
 """
 
 from labwright.referee.code.programs import candidates
-from labwright.referee.code.scorer import CodeScorer
+from labwright.referee.code.scorer import CodeScorer, obstacle
 
-__all__ = ["CodeScorer", "candidates"]
+__all__ = ["CodeScorer", "candidates", "obstacle"]

@@ -44,6 +44,16 @@ def closed(yes: bool) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0 if yes else 1, 0, 0, 0)
 
 
+def confine(cpu_s: int, memory_bytes: int, filtered: str) -> None:
+    """Both of what follows. Raises OSError where the kernel cannot forbid processes, unless `filtered` is "may"."""
+    limit(cpu_s, memory_bytes)
+    try:
+        no_children()
+    except OSError:
+        if filtered != "may":
+            raise
+
+
 def no_children() -> None:
     """Forbid new processes to this one, for good; threads stay. Raises OSError where the kernel cannot.
 
@@ -80,4 +90,4 @@ def no_children() -> None:
     program = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(rules), ctypes.addressof(code)))
     control = ctypes.CDLL(None, use_errno=True).prctl
     if control(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or control(_PR_SET_SECCOMP, 2, program, 0, 0):
-        raise OSError(ctypes.get_errno(), "no seccomp filter can be set")
+        raise OSError(ctypes.get_errno(), "the kernel sets no seccomp filter")

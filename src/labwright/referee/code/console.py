@@ -1,10 +1,11 @@
 """Runs a program that reads standard input and prints, once for each case. Imports nothing of Labwright's.
 
-    python console.py CPU_S MEMORY_BYTES
+    python console.py CPU_S MEMORY_BYTES FILTERED
 
 One JSON object a line: first the programs that an output may mean, then one input after the other; each is answered by
-what was printed. A case is a process of its own, forked from this one, which runs nothing of the model's, and which a
-case can neither read nor write. What should have been printed is not known here either.
+what was printed, or by why no case could be started, which is not the program's failure. A case is a process of its
+own, forked from this one, which runs nothing of the model's, and which a case can neither read nor write. What should
+have been printed is not known here either.
 """
 
 from __future__ import annotations
@@ -27,13 +28,14 @@ _MOST_SAID = 4096
 class Console:
     """Answers inputs with what the program prints."""
 
-    def __init__(self, requests: TextIO, replies: TextIO, limits: tuple[int, int]) -> None:
+    def __init__(self, requests: TextIO, replies: TextIO, limits: tuple[int, int, str]) -> None:
         self._requests, self._replies, self._limits = requests, replies, limits
         self._confinement = runpy.run_path(str(Path(__file__).with_name("confinement.py")))
 
     def serve(self) -> types.CodeType | None:
         """Answer until nobody asks any more: then None. In the process of a case: the program, to be run."""
         self._confinement["closed"](True)
+        self._say({"ready": True})
         code, why = self._compiled()
         self._say({} if code is not None else {"raised": why})
         if code is None:
@@ -60,18 +62,27 @@ class Console:
             given.seek(0)
             out, out_end = os.pipe()
             said, said_end = os.pipe()
-            child = os.fork()
+            begun, begin = os.pipe()
+            try:
+                child = os.fork()
+            except OSError as error:
+                self._say({"ready": False, "why": f"no process can be started: {error.strerror}"})
+                return True
             if child == 0:
                 self._be_a_case(given.fileno(), out_end, said_end)
-                for end in (out, said, out_end, said_end):
+                for end in (out, said, out_end, said_end, begun):
                     os.close(end)
                 self._confinement["closed"](False)
-                self._confinement["limit"](*self._limits)
-                self._confinement["no_children"]()
+                self._confinement["confine"](*self._limits)
+                os.write(begin, b"1")
+                os.close(begin)
                 return False
-            os.close(out_end)
-            os.close(said_end)
-            self._say(self._watched(child, out, said))
+            for end in (out_end, said_end, begin):
+                os.close(end)
+            confined = os.read(begun, 1)
+            os.close(begun)
+            ended = self._watched(child, out, said)
+            self._say(ended if confined else {"ready": False, "why": ended.get("said", "")})
         return True
 
     def _be_a_case(self, *ends: int) -> None:
@@ -121,7 +132,7 @@ def main() -> types.CodeType | None:
     nothing = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(nothing, standard)
-    return Console(hear, talk, (int(sys.argv[1]), int(sys.argv[2]))).serve()
+    return Console(hear, talk, (int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])).serve()
 
 
 if __name__ == "__main__":

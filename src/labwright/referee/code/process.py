@@ -1,11 +1,14 @@
 """The two sides of an item of code, each a process of its own in the sandbox. Imports nothing of Labwright's.
 
-    python process.py examiner     knows the tests; asks for calls on stdout, gets answers on stdin, says how it ended
-    python process.py candidate    runs the program of a model; answers calls
+    python process.py examiner …     knows the tests; asks for calls on stdout, gets answers on stdin, says how it ended
+    python process.py candidate …    runs the program of a model; answers calls
 
-One JSON object a line. Values cross as plain data: what is none stays where it is, and crosses as a handle that can be
-passed back, called, and asked for its attributes and members. The candidate's answers are data to the examiner, so a
-program can cheat in no way but by returning what it should.
+with CPU_S MEMORY_BYTES FILTERED after the role. One JSON object a line; the first says that the process is confined, or
+why it cannot be: then it runs nothing, and whoever asked does not take that for the program's failure.
+
+Values cross as plain data: what is none stays where it is, and crosses as a handle that can be passed back, called, and
+asked for its attributes and members. The candidate's answers are data to the examiner, so a program can cheat in no way
+but by returning what it should.
 """
 
 from __future__ import annotations
@@ -305,7 +308,7 @@ def _said(error: BaseException) -> str:
         return ""
 
 
-def main(role: str, cpu_s: int, memory_bytes: int) -> NoReturn:
+def main(role: str, cpu_s: int, memory_bytes: int, filtered: str) -> NoReturn:
     """Be one side, and leave without anything that the code of an item may have registered for the end."""
     talk = os.fdopen(os.dup(1), "w", encoding="utf-8")
     hear = os.fdopen(os.dup(0), encoding="utf-8")
@@ -313,8 +316,14 @@ def main(role: str, cpu_s: int, memory_bytes: int) -> NoReturn:
     for standard in (0, 1, 2):  # what a program prints is nobody's concern, and must not fill a pipe
         os.dup2(nothing, standard)
     confinement = runpy.run_path(str(Path(__file__).with_name("confinement.py")))
-    confinement["limit"](cpu_s, memory_bytes)
-    confinement["no_children"]()
+    try:
+        confinement["confine"](cpu_s, memory_bytes, filtered)
+    except (OSError, ValueError) as error:
+        print(
+            json.dumps({"ready": False, "why": getattr(error, "strerror", None) or str(error)}), file=talk, flush=True
+        )
+        os._exit(1)
+    print(json.dumps({"ready": True}), file=talk, flush=True)
     sys.setrecursionlimit(10_000)
     if role == "examiner":
         Examiner(hear, talk).examine()
@@ -324,4 +333,4 @@ def main(role: str, cpu_s: int, memory_bytes: int) -> NoReturn:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])

@@ -1,6 +1,7 @@
 """The code scorer: starts both sides of an item, passes their lines to and fro, and watches the clock.
 
-Programs that read and print have one side only: what they should print stays here, and is compared here.
+Programs that read and print have one side only: what they should print stays here, and is compared here. A side says
+that it is confined before anything of a model's runs in it; one that cannot be is an error, and never a score.
 
 Testing generated code by its behaviour follows HumanEval (Chen et al., 2021, arXiv 2107.03374) and MBPP (Austin et al.,
 2021, arXiv 2108.07732); their harnesses run program and tests in one process.
@@ -8,36 +9,30 @@ Testing generated code by its behaviour follows HumanEval (Chen et al., 2021, ar
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import selectors
 import signal
-import subprocess
 import sys
 import time
-from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 
-from labwright.compute.fences import Fenced, fence
+from labwright.compute.fences import fence
 from labwright.compute.sandbox import Mounts, Sandbox
-from labwright.contracts.errors import BackendError, BoundaryError
+from labwright.contracts.errors import BackendError, BoundaryError, LabwrightError
 from labwright.contracts.research import ItemResult
 from labwright.contracts.specs import ScorerSpec
 from labwright.referee.code.printed import same
 from labwright.referee.code.programs import candidates
+from labwright.referee.code.side import Gone, Late, Side, as_object, is_ready
 from labwright.referee.pack import Item
 
 _HERE = Path(__file__).parent
 _CONFINEMENT = _HERE / "confinement.py"
-_LONGEST_LINE = 32 << 20
 _SHOWN = 200  # characters of what a program printed
 _TOO_LONG = (-signal.SIGXCPU, 128 + signal.SIGXCPU, -signal.SIGKILL, 128 + signal.SIGKILL)
 _LONGEST_OUTPUT = 20_000
 _TASKS = 256  # processes and threads of a side: numpy starts a thread a core
 _INTERPRETERS_BYTES = 256 << 20
-_SLACK_S = 20.0  # for starting two interpreters on a busy machine; the processor time is the true limit
-_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0"}
+_SLACK_S = 20.0  # for a busy machine; the processor time is the true limit
 
 
 class CodeScorer:
@@ -54,6 +49,15 @@ class CodeScorer:
                 cure="make the sandbox work, or set LABWRIGHT_SANDBOX=off to run them with your own rights",
             )
         self._spec, self._sandbox = spec, sandbox
+        self._filtered = "may" if unconfined else "must"
+
+    def must_work(self) -> None:
+        """Start a side as for a program, and end it. Raises BackendError where none can be started or confined here.
+
+        Said once before a benchmark's outputs are made, so that nobody waits for what cannot be scored.
+        """
+        with self._side("candidate", 1, heard=True) as side:
+            side.ready()
 
     def score(self, item: Item, output: str) -> ItemResult:
         """Run the program that the output holds. Raises BackendError where the processes cannot be started."""
@@ -65,61 +69,70 @@ class CodeScorer:
 
     def _ended(self, item: Item, programs: tuple[str, ...]) -> str:
         """Why the program failed; empty where it passed."""
-        deadline = time.monotonic() + 3 * self._spec.timeout_s + _SLACK_S
         with self._side("examiner", 2) as examiner, self._side("candidate", 1) as candidate:
+            for side in (examiner, candidate):
+                side.ready()
+            deadline = time.monotonic() + 3 * self._spec.timeout_s + _SLACK_S
             try:
                 return self._exchange(item, programs, examiner, candidate, deadline)
-            except _Late:
+            except Late:
                 return f"failed: took too long (over {self._spec.timeout_s:g} s)"
-            except _Gone as gone:
-                return f"failed: {gone.how(self._spec)}"
+            except Gone as gone:
+                return f"failed: {self._how(gone)}"
 
-    def _exchange(
-        self, item: Item, programs: tuple[str, ...], examiner: _Side, candidate: _Side, deadline: float
-    ) -> str:
+    def _exchange(self, item: Item, programs: tuple[str, ...], examiner: Side, candidate: Side, deadline: float) -> str:
         candidate.write({"programs": programs}, deadline)
-        begun = _object(candidate.read(deadline))
+        begun = as_object(candidate.read(deadline))
         if "raised" in begun:
             return f"failed: {begun['raised']}: {begun.get('text', '')}"[:_LONGEST_OUTPUT]
         examiner.write({"setup": item.setup, "tests": item.tests, "entry_point": item.entry_point}, deadline)
         while True:
-            question = _object(examiner.read(deadline))
+            question = as_object(examiner.read(deadline))
             if question.get("op") == "done":
                 return "" if question.get("passed") is True else f"failed: {question.get('why')}"[:_LONGEST_OUTPUT]
             candidate.write(question, deadline)
-            examiner.write(_object(candidate.read(deadline)), deadline)
+            examiner.write(as_object(candidate.read(deadline)), deadline)
 
-    def _side(self, role: str, share: int) -> _Side:
-        return self._started(role, "process.py", role, str(math.ceil(share * self._spec.timeout_s)))
+    def _side(self, role: str, share: int, *, heard: bool = False) -> Side:
+        return self._started(role, "process.py", role, str(math.ceil(share * self._spec.timeout_s)), heard=heard)
 
-    def _started(self, role: str, script: str, *args: str) -> _Side:
-        argv = [sys.executable, "-I", "-B", str(_HERE / script), *args, str(self._spec.memory_mb << 20)]
+    def _started(self, role: str, script: str, *args: str, heard: bool = False) -> Side:
+        given = [*args, str(self._spec.memory_mb << 20), self._filtered]
+        argv = [sys.executable, "-I", "-B", str(_HERE / script), *given]
         mounts = Mounts(read_only=(_HERE / script, _CONFINEMENT))
         line = self._sandbox.command(argv, mounts=mounts, cwd=Path("/"), gpus=False)
         most = 2 * (self._spec.memory_mb << 20) + _INTERPRETERS_BYTES
-        return _Side(role, fence(line, tasks=_TASKS, memory_bytes=most, mode=self._sandbox.cgroups))
+        return Side(role, fence(line, tasks=_TASKS, memory_bytes=most, mode=self._sandbox.cgroups), heard=heard)
 
     # -- programs that read and print ----------------------------------------------------------------------------------
 
     def _cases(self, item: Item, programs: tuple[str, ...]) -> str:
         """Why the program failed the first case that it fails; empty where it passed all."""
         with self._started("program", "console.py", str(math.ceil(self._spec.timeout_s))) as console:
+            console.ready()
             try:
-                begun = _object(self._asked(console, {"programs": programs}))
+                begun = as_object(self._asked(console, {"programs": programs}))
                 if "raised" in begun:
                     return f"failed: {begun['raised']}"[:_LONGEST_OUTPUT]
                 for number, case in enumerate(item.cases, start=1):
-                    said = _object(self._asked(console, {"input": case.input}))
+                    said = is_ready(as_object(self._asked(console, {"input": case.input})))
                     why = self._wrong(said, case.output)
                     if why:
                         return f"failed: case {number} of {len(item.cases)}: {why}"[:_LONGEST_OUTPUT]
-            except _Late:
+            except Late:
                 return f"failed: took too long (over {self._spec.timeout_s:g} s)"
-            except _Gone as gone:
-                return f"failed: {gone.how(self._spec)}"
+            except Gone as gone:
+                return f"failed: {self._how(gone)}"
         return ""
 
-    def _asked(self, console: _Side, question: object) -> bytes:
+    def _how(self, gone: Gone) -> str:
+        """How a side ended early, in words."""
+        who = "the tests" if gone.role == "examiner" else "the program"
+        if gone.code in _TOO_LONG:
+            return f"{who} took too long (over {self._spec.timeout_s:g} s) or was killed"
+        return f"{who} ended early (exit code {gone.code})"
+
+    def _asked(self, console: Side, question: object) -> bytes:
         """The answer; each case has the time that the tests of an item have."""
         deadline = time.monotonic() + 3 * self._spec.timeout_s + _SLACK_S
         console.write(question, deadline)
@@ -140,108 +153,10 @@ class CodeScorer:
         return f"printed {printed[:_SHOWN]!r}, which is wrong" if printed.strip() else "printed nothing"
 
 
-class _Late(Exception):  # noqa: N818 - no error: how a program may end
-    """The time is over."""
-
-
-class _Gone(Exception):  # noqa: N818
-    """A side ended, or said what is no answer."""
-
-    def __init__(self, role: str, code: int | None) -> None:
-        self.role, self.code = role, code
-
-    def how(self, spec: ScorerSpec) -> str:
-        """In words."""
-        who = "the tests" if self.role == "examiner" else "the program"
-        if self.code in _TOO_LONG:
-            return f"{who} took too long (over {spec.timeout_s:g} s) or was killed"
-        return f"{who} ended early (exit code {self.code})"
-
-
-class _Side:
-    """One process and its two pipes, with a fence around it: a program that takes over the sandbox's own process, and
-    so gets rid of the limits that it has itself, is still under those of the fence."""
-
-    def __init__(self, role: str, fenced: AbstractContextManager[Fenced]) -> None:
-        self.role = role
-        self._fence = ExitStack()
-        argv = self._fence.enter_context(fenced).argv
-        try:
-            self._process = subprocess.Popen(
-                argv,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env=_ENVIRONMENT,
-                cwd="/",
-                start_new_session=True,
-                bufsize=0,
-            )
-        except OSError as error:
-            self._fence.close()
-            raise BackendError(f"a program cannot be started: {error}", where=argv[0]) from error
-        self._buffer = b""
-        assert self._process.stdin is not None
-        os.set_blocking(self._process.stdin.fileno(), False)  # a program that reads nothing must not hold us up
-
-    def __enter__(self) -> _Side:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
-        self._fence.close()
-
-    def write(self, message: object, deadline: float) -> None:
-        """One line. Raises _Late where the other side does not read in time, _Gone where it has ended."""
-        into = self._process.stdin
-        assert into is not None
-        view = memoryview(json.dumps(message).encode() + b"\n")
-        with selectors.DefaultSelector() as waiting:
-            waiting.register(into, selectors.EVENT_WRITE)
-            while view:
-                left = deadline - time.monotonic()
-                if left <= 0 or not waiting.select(left):
-                    raise _Late
-                try:
-                    view = view[os.write(into.fileno(), view) :]
-                except BlockingIOError:
-                    continue
-                except (BrokenPipeError, ConnectionResetError):
-                    raise self._gone() from None
-
-    def read(self, deadline: float) -> bytes:
-        """The next line. Raises _Late or _Gone."""
-        out = self._process.stdout
-        assert out is not None
-        with selectors.DefaultSelector() as waiting:
-            waiting.register(out, selectors.EVENT_READ)
-            while b"\n" not in self._buffer:
-                left = deadline - time.monotonic()
-                if left <= 0 or not waiting.select(left):
-                    raise _Late
-                chunk = os.read(out.fileno(), 1 << 16)
-                if not chunk or len(self._buffer) > _LONGEST_LINE:
-                    raise self._gone()
-                self._buffer += chunk
-        line, _, self._buffer = self._buffer.partition(b"\n")
-        return line
-
-    def _gone(self) -> _Gone:
-        try:
-            return _Gone(self.role, self._process.wait(timeout=1))
-        except subprocess.TimeoutExpired:
-            return _Gone(self.role, None)
-
-
-def _object(line: bytes) -> dict[str, object]:
-    """A line as an object; what is none is an answer that answers nothing."""
+def obstacle(sandbox: Sandbox, *, unconfined: bool = False) -> LabwrightError | None:
+    """Why programs of models cannot be scored here, with the cure; None where they can."""
     try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        value = None
-    return value if isinstance(value, dict) else {"raised": "RuntimeError", "text": "the program's answer is no data"}
+        CodeScorer(ScorerSpec(kind="code"), sandbox, unconfined=unconfined).must_work()
+    except (BoundaryError, BackendError) as error:
+        return error
+    return None

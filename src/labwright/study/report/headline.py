@@ -54,9 +54,8 @@ def headline_of(view: StudyView, difference: Comparison | None) -> Headline:
         return Headline("stopped", "Stopped before a verdict", f"{reason}. {held}")
     if view.state is not StudyState.FINISHED:
         return Headline("running", "Still running", f"the study is in its {view.phase or 'first'} phase. {held}")
-    return Headline(
-        "no-improvement", "No improvement", f"no trained model beat the few-shot base. {_closest(view)}{held}"
-    )
+    sentence = f"no trained model beat the few-shot base{_refused(view)}. {_closest(view)}{held}"
+    return Headline("no-improvement", "No improvement", sentence)
 
 
 def blocked_datasets(view: StudyView) -> tuple[str, ...]:
@@ -130,6 +129,12 @@ def _closest(view: StudyView) -> str:
         needed = numbers.p_value(verdict.threshold)
         short = f" ({numbers.p_equals(verdict.comparison.p_value)}, where p < {needed} was needed)"
     return f"The closest, {numbers.short_id(top.subject)}, reached {numbers.scored(top.score)} on dev{short}. "
+
+
+def _refused(view: StudyView) -> str:
+    """How many trials have no say in that, since their models could not be scored."""
+    refused = {v.trial_id for v in view.verdicts if v.outcome is Outcome.REJECT}
+    return f", and the referee refused the models of {len(refused)} of {len(view.trials)} trials" if refused else ""
 
 
 def _few_shot_score(view: StudyView) -> str:

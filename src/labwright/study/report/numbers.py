@@ -40,9 +40,11 @@ def signed(difference: float) -> str:
 
 
 def p_value(p: float) -> str:
-    """A p-value, small ones in scientific notation: `0.21`, `3.1 × 10⁻¹²`."""
+    """A p-value, small ones in scientific notation: `0.21`, `0.0083`, `3.1 × 10⁻¹²`."""
     if p >= 0.1:
         return f"{p:.2f}"
+    if p >= 0.001:
+        return f"{p:.2g}"
     if p <= 0:
         return "< 10⁻³⁰⁰"
     mantissa, exponent = f"{p:.1e}".split("e")
