@@ -59,7 +59,7 @@ def run(backend: ProcessBackend, what: RunOrder) -> tuple[RunStatus, list[str]]:
     return ended(backend, handle), log_of(backend, handle)
 
 
-def wait_for(condition: Callable[[], bool], *, at_most_s: float = 120.0) -> None:
+def wait_for(condition: Callable[[], bool], *, at_most_s: float = 300.0) -> None:
     until = time.monotonic() + at_most_s
     while not condition():
         assert time.monotonic() < until, "it never happened"

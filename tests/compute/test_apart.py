@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import time
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import psutil
 import pytest
 
 from labwright.compute import apart
+from labwright.compute.whereabouts import marked
 from labwright.contracts.errors import BackendError
 
 
@@ -33,7 +35,16 @@ def test_a_process_is_found_while_it_lives_and_another_of_its_number_is_not_it(t
     recorded.write_text(json.dumps({"pid": me.pid, "at": time.time() + 3600}))
     assert apart.find(recorded) is None
     recorded.write_text("{")
-    assert apart.find(recorded) is None
+    assert apart.find(recorded) is None and apart.mark(recorded) is None
+
+
+def test_a_clock_that_is_set_and_another_machine_s_process_of_the_same_number_mislead_nobody(tmp_path: Path) -> None:
+    recorded, me = tmp_path / "record", marked()
+    recorded.write_text(json.dumps({"at": time.time() + 3600, **asdict(me)}))
+    assert apart.find(recorded) == psutil.Process() and apart.mark(recorded) == me
+    for other in (replace(me, host="gpu7"), replace(me, boot="another"), replace(me, ticks=me.ticks + 1)):
+        recorded.write_text(json.dumps({"at": time.time(), **asdict(other)}))
+        assert apart.find(recorded) is None and apart.mark(recorded) == other
 
 
 def test_a_process_that_cannot_be_started_is_said(tmp_path: Path) -> None:

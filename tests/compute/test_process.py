@@ -16,6 +16,7 @@ import pytest
 from tests.compute.small_runs import OPEN, SANDBOX, ended, is_gone, log_of, order, run, wait_for
 
 from labwright.compute import ProcessBackend, Sandbox
+from labwright.contracts.compute import RunOrder, RunStatus
 from labwright.contracts.errors import BackendError
 from labwright.contracts.research import RunState
 
@@ -60,6 +61,23 @@ def recipe_pids(directory: Path) -> list[int]:
 
 def is_up(directory: Path) -> bool:
     return (directory / "log.txt").exists() and "up" in (directory / "log.txt").read_text()
+
+
+def is_followed(directory: Path) -> bool:
+    """Whether the supervisor has found the recipe: it keeps the bubblewrap around it stopped from then on."""
+    supervisor = supervisor_pid(directory)
+    children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
+    if json.loads((directory / ".supervision" / "order.json").read_text())["boundary"] != "enforced":
+        return bool(children)
+    return any(Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] == "T" for child in children)
+
+
+def followed_to_its_end(backend: ProcessBackend, what: RunOrder) -> RunStatus:
+    """Run a recipe that waits to be told, and tell it once its supervisor has it in sight."""
+    handle = backend.submit(what)
+    wait_for(lambda: is_up(what.directory) and is_followed(what.directory))
+    (what.directory / "go").touch()
+    return ended(backend, handle)
 
 
 @both
@@ -181,7 +199,7 @@ if workers[0] and not os.fork():
     time.sleep(1); os._exit(0)
 time.sleep(1)
 """
-    status, _ = run(ProcessBackend(tmp_path, OPEN), order(tmp_path / "run", recipe, memory_bytes=200_000_000))
+    status, _ = run(ProcessBackend(tmp_path, OPEN), order(tmp_path / "run", recipe, memory_bytes=280_000_000))
     assert status.reason == "finished"
 
 
@@ -195,10 +213,14 @@ def save(*_):
 signal.signal(signal.SIGTERM, save)
 time.sleep(600)
 """
-    backend = ProcessBackend(tmp_path, sandbox, grace_s=0.2)
-    status, _ = run(backend, order(tmp_path / "run", recipe, seconds=3))  # Python must be up by then
+    backend = ProcessBackend(tmp_path, sandbox, grace_s=0.2, term_s=120.0)
+    for seconds in (1.0, 5.0, 25.0, 125.0):  # Python must be up by then, and nobody knows how long that takes here
+        directory = tmp_path / f"run-{seconds}"
+        status, _ = run(backend, order(directory, recipe, seconds=seconds))
+        if (directory / "saved").exists():
+            break
     assert (status.state, status.reason, status.exit_code) == (RunState.FAILED, "deadline", 0)
-    assert (tmp_path / "run" / "saved").exists()
+    assert (directory / "saved").exists()
 
 
 @both
@@ -215,8 +237,7 @@ def test_a_run_that_ignores_sigterm_is_killed(tmp_path: Path, sandbox: Sandbox) 
 
 @both
 def test_a_daemon_left_behind_is_named_and_dead(tmp_path: Path, sandbox: Sandbox) -> None:
-    recipe = DAEMON + "time.sleep(2)\n"  # one that ends before its supervisor has seen it takes its daemon along
-    status, _ = run(ProcessBackend(tmp_path, sandbox), order(tmp_path / "run", recipe))
+    status = followed_to_its_end(ProcessBackend(tmp_path, sandbox), order(tmp_path / "run", DAEMON + UNTIL_TOLD))
     assert status.state is RunState.SUCCEEDED
     assert len(status.left_behind) == 1
     assert "python" in status.left_behind[0]
@@ -225,9 +246,7 @@ def test_a_daemon_left_behind_is_named_and_dead(tmp_path: Path, sandbox: Sandbox
 
 @both
 def test_a_process_that_keeps_forking_does_not_get_away(tmp_path: Path, sandbox: Sandbox) -> None:
-    recipe = """
-import os, time
-time.sleep(0.1)
+    recipe = f"""{UNTIL_TOLD}
 if os.fork() == 0:
     os.setsid()
     while True:  # each lives a moment and goes on as its child
@@ -235,7 +254,7 @@ if os.fork() == 0:
             os._exit(0)
         time.sleep(0.005)
 """
-    status, _ = run(ProcessBackend(tmp_path, sandbox), order(tmp_path / "run", recipe))
+    status = followed_to_its_end(ProcessBackend(tmp_path, sandbox), order(tmp_path / "run", recipe))
     assert status.left_behind
     assert recipe_pids(tmp_path / "run") == []
 
@@ -258,7 +277,8 @@ def test_a_recipe_killed_from_outside_is_called_killed(tmp_path: Path, sandbox: 
     backend = ProcessBackend(tmp_path, sandbox)
     handle = backend.submit(order(tmp_path / "run", SLEEP))
     wait_for(lambda: is_up(tmp_path / "run"))
-    os.kill(recipe_pids(tmp_path / "run")[-1], signal.SIGKILL)
+    python = [pid for pid in recipe_pids(tmp_path / "run") if Path(f"/proc/{pid}/comm").read_text() != "bwrap\n"]
+    os.kill(python[-1], signal.SIGKILL)
     status = ended(backend, handle)
     assert (status.state, status.reason, status.exit_code) == (RunState.FAILED, "killed", 137)
 

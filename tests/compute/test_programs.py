@@ -14,7 +14,7 @@ from labwright.compute.programs import SandboxedPrograms
 from labwright.contracts.data import ProgramLimits
 
 confined = pytest.mark.skipif(SANDBOX.boundary != "enforced", reason=SANDBOX.why)
-LIMITS = ProgramLimits(timeout_s=60.0, memory_bytes=1 << 30, output_bytes=1 << 20)
+LIMITS = ProgramLimits(timeout_s=240.0, memory_bytes=1 << 30, output_bytes=1 << 20)
 
 
 def run(folder: Path, text: str, *args: str, limits: ProgramLimits = LIMITS, sandbox: Sandbox = SANDBOX):  # type: ignore[no-untyped-def]

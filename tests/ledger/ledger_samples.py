@@ -15,6 +15,7 @@ from labwright.contracts.events import (
     BaseResolved,
     BenchmarkSealed,
     BestChanged,
+    BudgetRaised,
     BudgetReconciled,
     BudgetReleased,
     BudgetReserved,
@@ -85,7 +86,8 @@ from labwright.contracts.sessions import (
 from labwright.contracts.specs import Split
 from labwright.ledger import migrations
 from labwright.ledger.library_tables import LIBRARY_STATE, paper_search
-from labwright.ledger.tables import SESSION_STATE, STATE
+from labwright.ledger.session_tables import SESSION_STATE
+from labwright.ledger.tables import STATE
 
 SPEC = {
     "goal": "Sort three numbers",
@@ -205,6 +207,7 @@ def rich_history(study: str) -> list[tuple[float, Event]]:
         (241.0, BudgetReserved("b2", "another run", 60.0, 1)),
         (242.0, BudgetReserved("b3", "never run", 60.0, 1)),
         (243.0, BudgetReleased("b3")),
+        (244.0, BudgetRaised(1800.0, 2.5, "alice")),
         (250.0, evaluation(study, run, 0.71)),
         (251.0, verdict(study, 1, Outcome.KEEP)),
         (252.0, verdict(study, 1, Outcome.PROMOTE)),
@@ -254,7 +257,7 @@ def session_history(session: str) -> list[tuple[float, Event]]:
         (5010.0, SessionAttached(session, 12, "other")),
         (5011.0, ToolStarted(session, "r2", "c1", "run_study", ("execute", "spend"), {"hours": 1})),
         (5012.0, LlmReserved(session, "l3", "other", 10, 20, None)),
-        (5020.0, SessionAttached(session, 13, "other")),  # killed at 5012
+        (5020.0, SessionAttached(session, 13, "other", "gpu7", "b-1", 99)),  # killed at 5012
         (5021.0, ToolEnded(session, "r2", "c1", "unknown")),
         (5021.0, LlmReconciled(session, "l3", 10, 0, 20, None)),
         (5030.0, SessionEnded(session, "done", "it sorts")),

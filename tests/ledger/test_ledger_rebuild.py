@@ -58,6 +58,7 @@ def plausible_events() -> st.SearchStrategy[tuple[float, events.Event]]:
         st.builds(events.BudgetReserved, name, st.just("run"), st.just(6.0), st.just(1)),
         st.builds(events.BudgetReconciled, name, st.just(5.0), st.just(1)),
         st.builds(events.BudgetReleased, name),
+        st.builds(events.BudgetRaised, st.just(1800.0), st.just(None), st.just("alice")),
         st.builds(events.QueryMetered, st.just("bench-1"), st.just("dev"), st.just("evaluation"), st.just(BASE)),
         st.builds(events.StudyEnded, st.just(StudyState.STOPPED), st.just("why"), st.just(3.0), st.just(1.0)),
     )

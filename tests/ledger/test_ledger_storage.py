@@ -23,7 +23,7 @@ from labwright.contracts.events import NoteTaken
 from labwright.ledger import Ledger, migrations
 from labwright.ledger.complaints import storage_errors
 from labwright.ledger.connection import open_engine
-from labwright.ledger.tables import SCHEMA_VERSION
+from labwright.ledger.schema import SCHEMA_VERSION
 
 
 def test_opening_a_place_without_a_ledger_makes_one_and_opening_it_again_changes_nothing(bare_url: str) -> None:

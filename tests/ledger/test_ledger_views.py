@@ -41,7 +41,7 @@ def test_a_rich_history_shows_in_the_view_as_it_happened(ledger: Ledger) -> None
     assert (view.state, view.reason, view.phase) == (StudyState.FINISHED, "done", "search")
     assert view.phases == (PhaseMark("prepare", 101.0), PhaseMark("search", 109.0))
     assert (view.created_at, view.ended_at, view.wall_clock_s, view.active_s) == (100.0, 270.0, 161.0, 60.0)
-    assert view.spec.budget.runs == 12
+    assert (view.spec.budget.runs, view.budget.wall_clock_s, view.budget.usd) == (12, 1800.0, 2.5)
     assert [d.name for d in view.datasets] == ["sorted", "noisy"], "registering again is no second version"
     assert view.findings["d" * 16] == samples.dataset().findings
     assert view.gates == (samples.gate("dev"), samples.gate("test"))
@@ -56,7 +56,7 @@ def test_a_rich_history_shows_in_the_view_as_it_happened(ledger: Ledger) -> None
     assert view.base is not None
     assert view.benchmark is not None
     assert view.preflight is not None
-    assert (len(view.incidents), len(view.notes), len(view.openings), len(view.queries)) == (1, 1, 1, 2)
+    assert (len(view.incidents), len(view.notes), len(view.openings), len(view.queries)) == (1, 2, 1, 2)
 
 
 def test_a_run_is_queued_then_running_then_ended(ledger: Ledger) -> None:

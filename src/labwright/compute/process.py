@@ -40,7 +40,7 @@ from labwright.contracts.compute import EndReason, RunHandle, RunOrder, RunStatu
 from labwright.contracts.errors import BackendError
 from labwright.contracts.research import RunState
 
-_START_TIMEOUT_S = 30.0
+_START_TIMEOUT_S = 120.0
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from supervision.main import main; main(sys.argv[2])"
 _BAIT = ("test.jsonl", "dev.jsonl")  # what a decoy directory holds: the names one would look for
 _FOLDERS = 64  # of a hidden directory that its decoy shows

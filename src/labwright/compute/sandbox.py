@@ -23,7 +23,7 @@ from labwright.contracts.research import Boundary
 
 TEMPORARY_BYTES = 4 << 30  # ceiling of /tmp and of /dev/shm, which are the machine's memory
 HOME_BYTES = 64 << 20
-_PROBE_TIMEOUT_S = 20
+_PROBE_TIMEOUT_S = 120  # of a machine that hangs: a busy one must not lose its boundary
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store")
 _ETC = (
     "alternatives",

@@ -6,6 +6,7 @@
     │   ├── DataError              a dataset or an items file: names the file, the line and the field
     │   └── ModelError             a model directory or id that cannot be loaded
     ├── BudgetError                a ceiling would be crossed; exit code 3
+    │   └── SessionBudgetError     that of the session that created the study; a person can raise it, and go on
     ├── BoundaryError              the referee's boundary was touched: tampered files, foreign weights, a second opening
     ├── BackendError               a run could not be started, watched or ended
     ├── ServiceError               a public service refused, failed or did not answer; names the host
@@ -14,6 +15,7 @@
     │   └── OfflineError           `--offline`, and the cache does not hold it
     ├── ProviderError              an LLM's provider or server refused, failed or did not answer
     ├── RefereeError               the referee's process or its generation worker failed
+    │   └── MachineError           for want of memory, a file, a library or disk: no model is to blame
     └── StorageError               the disk is full, the ledger is locked or from another version
 
 Anything else is a defect of Labwright's own and crashes with its traceback.
@@ -68,6 +70,10 @@ class BudgetError(LabwrightError):
     exit_code = 3
 
 
+class SessionBudgetError(BudgetError):
+    """A study's judge would cross a ceiling of the session that created the study; `where` is the session."""
+
+
 class BoundaryError(LabwrightError):
     """Something touched the referee's boundary."""
 
@@ -114,6 +120,10 @@ class OfflineError(ServiceError):
 
 class RefereeError(LabwrightError):
     """The referee's process or its generation worker failed."""
+
+
+class MachineError(RefereeError):
+    """The generation worker failed for want of something that a machine has: the same model works on another."""
 
 
 class StorageError(LabwrightError):

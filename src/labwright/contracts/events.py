@@ -49,6 +49,8 @@ class SessionStarted:
     pid: int
     host: str
     researcher: str
+    boot: str = ""  # the rest of a `ProcessMark`
+    ticks: int = 0
     kind: Literal["session_started"] = "session_started"
 
 
@@ -114,6 +116,9 @@ class PreflightDone:
     startup_s: float
     step_s: float
     smoke_run: str = ""  # the id of the run that it was concluded from
+    judgements: int = 0  # how often scoring one item asks the judge
+    judgement_usd: float | None = None  # what one of them may cost at most; None where nobody knows
+    measured_usd: float | None = None  # what one took on the mean before this study, where any was made
     kind: Literal["preflight_done"] = "preflight_done"
 
 
@@ -258,6 +263,16 @@ class BudgetReleased:
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetRaised:
+    """A person raised ceilings of a study that did not run; None leaves one as it was. On all that the study takes."""
+
+    wall_clock_s: float | None
+    usd: float | None
+    by: str
+    kind: Literal["budget_raised"] = "budget_raised"
+
+
+@dataclass(frozen=True, slots=True)
 class NoteTaken:
     """A remark of the engine or the researcher that belongs in the history: why something was, or was not, done."""
 
@@ -335,6 +350,7 @@ Event = (
     | BudgetReserved
     | BudgetReconciled
     | BudgetReleased
+    | BudgetRaised
     | NoteTaken
     | StudyEnded
     | ReportWritten

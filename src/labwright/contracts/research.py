@@ -213,7 +213,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class ItemResult:
-    """One item's outcome. `score` is 0 or 1, but a fraction for f1, for a rubric, and over samples (avg@k, pass@k).
+    """One item's outcome. `score` is 0 or 1, but a fraction for f1, for a judge, and over samples (avg@k, pass@k).
 
     Of several samples, `output` and `prediction` are JSON lists, and `samples` holds the score of each.
     """

@@ -14,6 +14,7 @@ from typing import Literal
 from pydantic import JsonValue
 
 from labwright.contracts.effects import Cost, Effect
+from labwright.contracts.processes import ProcessMark
 
 ApproveMode = Literal["ask", "auto", "never"]
 SessionState = Literal["opened", "running", "suspended", "ended"]
@@ -94,6 +95,9 @@ class SessionAttached:
     session_id: str
     pid: int
     model: str
+    host: str = ""  # the rest of a `ProcessMark`
+    boot: str = ""
+    ticks: int = 0
     kind: Literal["session_attached"] = "session_attached"
 
 
@@ -291,35 +295,6 @@ class SessionAccount:
 
 
 @dataclass(frozen=True, slots=True)
-class SpendingLeft:
-    """What nobody has used or reserved; None where there is no ceiling, negative where one was passed."""
-
-    usd: float | None
-    tokens: int | None
-    steps: int | None
-    wall_clock_s: float | None
-    working_s: float | None  # of the wall-clock, what is left before the part that is kept for the final evaluation
-    unpriced_calls: int  # calls whose dollars nobody knows; they are in no number here
-
-    @property
-    def in_words(self) -> str:
-        """For a person, or for the model."""
-        parts = []
-        if self.usd is not None:
-            parts.append(f"${max(self.usd, 0.0):.2f}")
-        if self.wall_clock_s is not None and self.working_s is not None:
-            whole, working = max(self.wall_clock_s, 0.0) / 60, max(self.working_s, 0.0) / 60
-            parts.append(f"{whole:.0f} min ({working:.0f} min before the time kept for the final evaluation)")
-        if self.tokens is not None:
-            parts.append(f"{max(self.tokens, 0):,} tokens")
-        if self.steps is not None:
-            parts.append(f"{max(self.steps, 0)} steps")
-        text = ", ".join(parts) if parts else "no ceilings"
-        calls = "1 call has" if self.unpriced_calls == 1 else f"{self.unpriced_calls} calls have"
-        return f"{text}; {calls} no known price" if self.unpriced_calls else text
-
-
-@dataclass(frozen=True, slots=True)
 class LlmCall:
     """One model call. While it is reserved, its numbers are the worst case."""
 
@@ -362,7 +337,7 @@ class SessionView:
     state: SessionState
     reason: str  # why it is suspended, or the last words
     outcome: SessionOutcome | None
-    pid: int | None  # of the process that took it up last
+    process: ProcessMark | None  # that took it up last
     opened_at: float
     last_at: float  # of its newest event
     ended_at: float | None
@@ -399,3 +374,4 @@ class SessionSummary:
     usd: float
     unpriced_calls: int
     open_approvals: int
+    process: ProcessMark | None = None  # that took it up last

@@ -15,6 +15,7 @@ from labwright.contracts.events import (
     QueryMetered,
     TestOpened,
 )
+from labwright.contracts.processes import LastSeen
 from labwright.contracts.research import (
     Alert,
     DatasetVersion,
@@ -112,6 +113,7 @@ class StudyView:
     notes: tuple[NoteTaken, ...]
     phases: tuple[PhaseMark, ...] = ()  # in the order they were entered
     evaluated_at: Mapping[str, float] = field(default_factory=dict)  # by evaluation id: when it was recorded
+    last_seen: LastSeen | None = None
 
     @property
     def utilisation(self) -> float:
@@ -206,3 +208,4 @@ class StudyStatus:
     best: BestChanged | None
     best_score: Interval | None
     newest: tuple[TrialLine, ...]  # at most ten, newest first
+    last_seen: LastSeen | None = None

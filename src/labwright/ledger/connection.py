@@ -19,7 +19,7 @@ from sqlalchemy.exc import ArgumentError
 from labwright.contracts.errors import StorageError, UsageError
 from labwright.ledger import postgresql
 from labwright.ledger.complaints import storage_errors
-from labwright.ledger.tables import SCHEMA_VERSION
+from labwright.ledger.schema import SCHEMA_VERSION
 
 BUSY_TIMEOUT_S: Final = 30.0
 _PATIENCE_S: Final = "labwright_patience_s"  # an option of transactions that write, and of no others
@@ -66,6 +66,19 @@ def described(url: str) -> str:
     return f"PostgreSQL {'.'.join(map(str, version))} at {where}"
 
 
+def holds_a_ledger(url: str) -> bool:
+    """Whether there is a ledger, of whatever version; nothing is made. Raises as `open_engine` does."""
+    parsed = _parsed(url)
+    if parsed.drivername not in postgresql.NAMES and not (parsed.database and Path(parsed.database).is_file()):
+        return False
+    engine, where = _engine(parsed)
+    try:
+        with storage_errors(where), engine.connect() as connection:
+            return _schema_version(connection) is not None
+    finally:
+        engine.dispose()
+
+
 def writer(engine: Engine, patience_s: float = BUSY_TIMEOUT_S) -> Engine:
     """The same engine, for transactions that write; on PostgreSQL each waits so long for its turn."""
     if engine.dialect.name == "postgresql":
@@ -73,15 +86,20 @@ def writer(engine: Engine, patience_s: float = BUSY_TIMEOUT_S) -> Engine:
     return engine.execution_options(**{_PATIENCE_S: patience_s})
 
 
-def _parsed(url: str) -> URL:
+def check(url: str, where: str) -> None:
+    """Raise UsageError where a URL names no database of ours; `where` is who gave it."""
+    _parsed(url, where)
+
+
+def _parsed(url: str, where: str = "LABWRIGHT_LEDGER_URL") -> URL:
     """What the URL says. Nothing of it is repeated where it is refused: it may hold a password."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:  # the latter for a port that is no number
-        raise UsageError("the ledger's URL is no database URL", where="LABWRIGHT_LEDGER_URL", cure=_CURE) from error
+        raise UsageError("the ledger's URL is no database URL", where=where, cure=_CURE) from error
     if parsed.drivername not in ("sqlite", "sqlite+pysqlite", *postgresql.NAMES):
         what = f"the ledger cannot be kept in {parsed.drivername!r}, only in SQLite or PostgreSQL"
-        raise UsageError(what, where="LABWRIGHT_LEDGER_URL", cure=_CURE)
+        raise UsageError(what, where=where, cure=_CURE)
     return parsed
 
 

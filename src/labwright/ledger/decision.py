@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from labwright.contracts.events import EVENT, Event, LibraryEvent, Recorded
 from labwright.contracts.literature import PaperIds
+from labwright.contracts.processes import LastSeen
 from labwright.contracts.sessions import Approval, LlmCall, SessionAccount, SessionEvent
 from labwright.ledger import library_projection, library_queries, session_queries, tables
 from labwright.ledger.library_queries import KeptPaper
@@ -25,6 +26,14 @@ class Decision:
     def account(self, session_id: str, now: float | None = None) -> SessionAccount:
         """As `Ledger.session_account`."""
         return session_queries.account(self._connection, session_id, now)
+
+    def at_work(self, session_id: str) -> LastSeen | None:
+        """The process that works in a session, as far as the ledger knows."""
+        return session_queries.at_work(self._connection, session_id)
+
+    def creators(self, study_id: str) -> tuple[str, ...]:
+        """The sessions that created a study, and so pay for it."""
+        return session_queries.creators(self._connection, study_id)
 
     def llm_call(self, session_id: str, call_id: str) -> LlmCall | None:
         """One model call, if it was ever reserved."""

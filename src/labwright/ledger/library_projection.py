@@ -82,6 +82,16 @@ def index_metadata(to: Connection, seq: int, paper: Paper) -> None:
         to.execute(_REINDEX, {"paper": seq, **columns})
 
 
+def copy_index(source: Connection, to: Connection) -> None:
+    """Fill the index of another ledger from this one's; a text that PostgreSQL held in part waits to be read again."""
+    cut = _MOST_BYTES["text"] - 4 if source.dialect.name == "postgresql" else None
+    for row in source.execution_options(yield_per=20).execute(select(paper_search).order_by(paper_search.c.rowid)):
+        metadata = {name: _storable(to, name, row._mapping[name]) for name in _METADATA}
+        whole = cut is None or len(row.body.encode()) < cut
+        text, text_hash = (_storable(to, "text", row.body), row.text_hash) if whole else ("", None)
+        to.execute(_INDEX, {"rowid": row.rowid, **metadata, "body": text, "text_hash": text_hash})
+
+
 def drop_unkept(to: Connection) -> None:
     """Take what is no paper of the library out of the index."""
     to.execute(paper_search.delete().where(paper_search.c.rowid.not_in(select(papers.c.seq))))

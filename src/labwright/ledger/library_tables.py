@@ -12,7 +12,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, Double, ForeignKey, Index, Table, Text, column, table
 
-from labwright.ledger.tables import SEQ, metadata
+from labwright.ledger.schema import SEQ, metadata
 
 papers = Table(
     "papers",

@@ -7,10 +7,10 @@ from dataclasses import replace
 from sqlalchemy import Connection, and_, bindparam, case, func, literal, select
 
 from labwright.contracts.sessions import JUDGE_SESSION, MAIN_AGENT, TokenUsage
-from labwright.ledger import tables
+from labwright.ledger import session_tables, tables
 
 # These run around every model call, and building a statement costs more than running it: they are built once.
-_calls = tables.llm_calls
+_calls = session_tables.llm_calls
 _tokens = _calls.c.input_tokens + _calls.c.output_tokens
 _SUMS = (
     func.count().label("calls"),
@@ -23,7 +23,7 @@ _SUMS = (
     func.sum(case((_calls.c.agent == MAIN_AGENT, 1), else_=0)).label("steps"),
 )
 _USAGE = select(_calls.c.state, *_SUMS).where(_calls.c.session_id == bindparam("session")).group_by(_calls.c.state)
-_linked, _spent = tables.session_studies, tables.reservations
+_linked, _spent = session_tables.session_studies, tables.reservations
 _STUDIES_USD = (
     select(func.sum(_spent.c.usd))
     .select_from(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, and_, bindparam, func, select
 
 from labwright.contracts.errors import StorageError
-from labwright.ledger.tables import heads, messages
+from labwright.ledger.session_tables import heads, messages
 
 _MINE = and_(messages.c.session_id == bindparam("session"), messages.c.live)
 _COUNT = select(func.coalesce(func.max(messages.c.position) + 1, 0)).where(_MINE)

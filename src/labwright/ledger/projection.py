@@ -15,6 +15,7 @@ from labwright.contracts.errors import StorageError
 from labwright.contracts.research import Run, RunState, StudyState
 from labwright.contracts.sessions import SessionEvent
 from labwright.ledger import tables
+from labwright.ledger.ceilings import fold_raise
 from labwright.ledger.library_projection import fold_library
 from labwright.ledger.place import Place
 from labwright.ledger.session_projection import fold_session
@@ -36,7 +37,7 @@ def apply(event: events.Event, to: Connection, place: Place) -> None:
     """Fold an event and let it count for its session's time. Raises StorageError where it contradicts the state."""
     if place.study_id is not None and not isinstance(event, events.StudyCreated | SessionEvent):
         session_seq = _session_of(to, place.study_id, place)
-        if not isinstance(event, events.SessionStarted):  # the time since the last session is nobody's
+        if not isinstance(event, events.SessionStarted | events.BudgetRaised):  # the time between sessions is nobody's
             _extend_session(to, session_seq, place.at)
     fold(event, to, place)
 
@@ -320,6 +321,9 @@ def _(event: events.EvaluationRecorded, to: Connection, place: Place) -> None:
         recorded_at=place.at,
         duration_s=evaluation.duration_s,
     )
+
+
+fold.register(events.BudgetRaised, fold_raise)
 
 
 @fold.register

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, Table, func, select
 from labwright.contracts import events
 from labwright.contracts.errors import StorageError, UsageError
 from labwright.contracts.events import EVENT, Recorded
+from labwright.contracts.processes import LastSeen, ProcessMark
 from labwright.contracts.research import DatasetVersion, Finding, Run, RunState, StudyState
 from labwright.contracts.sessions import JUDGE_SESSION
 from labwright.contracts.specs import StudySpec
@@ -83,6 +84,17 @@ def session_spans(connection: Connection, study: Row[Any], now: float | None) ->
     return tuple(spans)
 
 
+def last_seen(connection: Connection, study: Row[Any]) -> LastSeen | None:
+    """The process that took the study up last."""
+    sessions = tables.sessions
+    chosen = select(sessions.c.body, sessions.c.last_at).where(sessions.c.seq == study.session_seq)
+    row = connection.execute(chosen).one_or_none()
+    if row is None:
+        return None
+    by = parse(events.SessionStarted, (row.body,))[0]
+    return LastSeen(ProcessMark(by.pid, by.host, by.boot, by.ticks), row.last_at)
+
+
 def wall_clock_s(study: Row[Any], sessions: Sequence[Span]) -> float:
     """The study's own number once it has ended, the sessions' length until then."""
     return total_s(sessions) if study.wall_clock_s is None else float(study.wall_clock_s)
@@ -102,7 +114,7 @@ def _active_s(connection: Connection, study: Row[Any], sessions: Sequence[Span])
 
 
 def read_spec(study: Row[Any]) -> StudySpec:
-    """study.yaml as the study was created with it."""
+    """study.yaml as the study was created with it, but for ceilings that a person raised since."""
     created = parse(events.StudyCreated, (study.body,))[0]
     try:
         return StudySpec.model_validate(created.spec)
@@ -224,4 +236,5 @@ def study_view(connection: Connection, study_id: str, now: float | None) -> Stud
         notes=_all(connection, tables.notes, events.NoteTaken, study_id),
         phases=_phases(connection, study_id),
         evaluated_at=_evaluated_at(connection, study_id),
+        last_seen=last_seen(connection, study),
     )

@@ -14,13 +14,13 @@ from sqlalchemy import Connection, Double, and_, bindparam, case, select
 from labwright.contracts import sessions as events
 from labwright.contracts.errors import StorageError
 from labwright.contracts.sessions import SessionBudget, SessionEvent
-from labwright.ledger import tables
+from labwright.ledger import session_tables
 from labwright.ledger.place import Place
 
 _LONGEST_KEY = 300
 BUDGET: TypeAdapter[SessionBudget] = TypeAdapter(SessionBudget)
 
-_sessions = tables.agent_sessions
+_sessions = session_tables.agent_sessions
 _THIS = _sessions.c.id == bindparam("session")
 _MOMENT = bindparam("moment", type_=Double)
 _LAST_AT = case((_sessions.c.last_at < _MOMENT, _MOMENT), else_=_sessions.c.last_at)
@@ -36,7 +36,7 @@ _OPEN_S = case(
     else_=_sessions.c.ran_until - _sessions.c.attached_at,
 )
 
-_llm = tables.llm_calls
+_llm = session_tables.llm_calls
 _THIS_LLM = and_(_llm.c.session_id == bindparam("session"), _llm.c.call_id == bindparam("call"))
 _LLM_STATE = select(_llm.c.state).where(_THIS_LLM)
 _LLM_SETTLE = (
@@ -44,7 +44,7 @@ _LLM_SETTLE = (
     .where(_THIS_LLM)
     .values({name: bindparam(name) for name in ("state", "input_tokens", "cache_read_tokens", "output_tokens", "usd")})
 )
-_tool = tables.tool_calls
+_tool = session_tables.tool_calls
 _TOOL_CALL = (
     select(_tool.c.seq, _tool.c.outcome)
     .where(
@@ -122,6 +122,9 @@ def _(event: events.SessionAttached, to: Connection, place: Place) -> None:
         outcome=None,
         ended_at=None,
         pid=event.pid,
+        host=event.host or None,
+        boot=event.boot or None,
+        ticks=event.ticks or None,
         model=event.model,
         worked_s=_sessions.c.worked_s + _OPEN_S,
         attached_at=place.at,
@@ -158,7 +161,7 @@ def _(_event: events.UserSaid, _to: Connection, _place: Place) -> None:
 
 @_fold.register
 def _(event: events.StudyLinked, to: Connection, place: Place) -> None:
-    linked = tables.session_studies
+    linked = session_tables.session_studies
     this = and_(linked.c.session_id == event.session_id, linked.c.study_id == event.study_id)
     if to.scalar(select(linked.c.seq).where(this)) is None:  # a resumed session links again
         row = {"seq": place.seq, "session_id": event.session_id, "study_id": event.study_id}
@@ -180,7 +183,7 @@ def _(event: events.LlmReserved, to: Connection, place: Place) -> None:
         "usd": event.usd,
         "at": place.at,
     }
-    to.execute(tables.llm_calls.insert(), row)
+    to.execute(session_tables.llm_calls.insert(), row)
 
 
 @_fold.register
@@ -200,12 +203,12 @@ def _(event: events.LlmReconciled, to: Connection, place: Place) -> None:
         to.execute(_LLM_SETTLE, {**ids, **spent})
         return
     of_it = {"seq": place.seq, "session_id": event.session_id, "call_id": event.call_id, "at": place.at}
-    to.execute(tables.llm_calls.insert(), {**of_it, "model": "", "agent": "", **spent})
+    to.execute(session_tables.llm_calls.insert(), {**of_it, "model": "", "agent": "", **spent})
 
 
 @_fold.register
 def _(event: events.LlmReleased, to: Connection, _place: Place) -> None:
-    calls = tables.llm_calls
+    calls = session_tables.llm_calls
     this = and_(calls.c.session_id == event.session_id, calls.c.call_id == event.call_id)
     to.execute(calls.update().where(this, calls.c.state == "reserved").values(state="released"))
 
@@ -233,7 +236,7 @@ def _(event: events.ToolStarted, to: Connection, place: Place) -> None:
         "started_at": place.at,
         "body": place.body,
     }
-    to.execute(tables.tool_calls.insert(), row)
+    to.execute(session_tables.tool_calls.insert(), row)
 
 
 @_fold.register
@@ -260,12 +263,12 @@ def _(event: events.ApprovalAsked, to: Connection, place: Place) -> None:
         "expires_at": approval.expires_at,
         "body": place.body,
     }
-    to.execute(tables.approvals.insert(), row)
+    to.execute(session_tables.approvals.insert(), row)
 
 
 @_fold.register
 def _(event: events.ApprovalAnswered, to: Connection, place: Place) -> None:
-    asked = tables.approvals
+    asked = session_tables.approvals
     this = and_(asked.c.id == event.approval_id, asked.c.session_id == event.session_id, asked.c.state == "open")
     answer = {"state": event.decision, "answered_at": place.at, "answer": place.body}
     if to.execute(asked.update().where(this).values(**answer)).rowcount == 0:

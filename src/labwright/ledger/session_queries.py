@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, bindparam, case, func, select
 
 from labwright.contracts import sessions as events
 from labwright.contracts.errors import UsageError
+from labwright.contracts.processes import LastSeen, ProcessMark
 from labwright.contracts.sessions import (
     Approval,
     LlmCall,
@@ -17,7 +18,7 @@ from labwright.contracts.sessions import (
     SessionView,
     ToolCall,
 )
-from labwright.ledger import tables
+from labwright.ledger import session_tables, tables
 from labwright.ledger.llm_usage import usage_with_studies
 from labwright.ledger.queries import parse
 from labwright.ledger.session_projection import BUDGET
@@ -25,8 +26,8 @@ from labwright.ledger.session_projection import BUDGET
 _LISTED_IDS = 20
 
 # These run around every model call, and building a statement costs more than running it: they are built once.
-_SESSION = select(tables.agent_sessions).where(tables.agent_sessions.c.id == bindparam("session"))
-_calls = tables.llm_calls
+_SESSION = select(session_tables.agent_sessions).where(session_tables.agent_sessions.c.id == bindparam("session"))
+_calls = session_tables.llm_calls
 _LLM_CALL = select(_calls).where(_calls.c.session_id == bindparam("session"), _calls.c.call_id == bindparam("call"))
 
 
@@ -35,12 +36,27 @@ def session_row(connection: Connection, session_id: str) -> Row[Any]:
     row = connection.execute(_SESSION, {"session": session_id}).one_or_none()
     if row is not None:
         return row
-    sessions = tables.agent_sessions
+    sessions = session_tables.agent_sessions
     newest = select(sessions.c.id).order_by(sessions.c.seq.desc()).limit(_LISTED_IDS + 1)
     ids = list(connection.scalars(newest))
     listed = ", ".join(ids[:_LISTED_IDS]) + (", …" if len(ids) > _LISTED_IDS else "")
     cure = f"the sessions here are: {listed}" if ids else "there are no sessions here yet: `labwright run` opens one"
     raise UsageError(f"there is no session {session_id!r}", cure=cure)
+
+
+def _process(session: Row[Any]) -> ProcessMark | None:
+    if session.pid is None:
+        return None
+    return ProcessMark(session.pid, session.host or "", session.boot or "", session.ticks or 0)
+
+
+def at_work(connection: Connection, session_id: str) -> LastSeen | None:
+    """The process that works in a session, as far as the ledger knows; one that was killed told it nothing."""
+    session = session_row(connection, session_id)
+    process = _process(session)
+    if process is None or session.state != "running":
+        return None
+    return LastSeen(process, session.last_at if session.ran_until is None else session.ran_until)
 
 
 def _wall_clock_s(session: Row[Any], now: float | None) -> float:
@@ -58,10 +74,17 @@ def account(connection: Connection, session_id: str, now: float | None) -> Sessi
     return SessionAccount(session_id, BUDGET.validate_json(session.budget), usage, _wall_clock_s(session, now))
 
 
+def creators(connection: Connection, study_id: str) -> tuple[str, ...]:
+    """The sessions that created a study, oldest first."""
+    linked = session_tables.session_studies
+    chosen = select(linked.c.session_id).where(linked.c.study_id == study_id).order_by(linked.c.seq)
+    return tuple(connection.scalars(chosen))
+
+
 def session_view(connection: Connection, session_id: str, now: float | None) -> SessionView:
     """A session as it stands. Raises UsageError for an unknown id."""
     session = session_row(connection, session_id)
-    linked, log = tables.session_studies, tables.events
+    linked, log = session_tables.session_studies, tables.events
     studies = select(linked.c.study_id).where(linked.c.session_id == session_id).order_by(linked.c.seq)
     words = select(log.c.body).where(log.c.session_id == session_id, log.c.kind == "user_said").order_by(log.c.seq)
     return SessionView(
@@ -74,7 +97,7 @@ def session_view(connection: Connection, session_id: str, now: float | None) -> 
         state=session.state,
         reason=session.reason,
         outcome=session.outcome,
-        pid=session.pid,
+        process=_process(session),
         opened_at=session.opened_at,
         last_at=session.last_at,
         ended_at=session.ended_at,
@@ -90,7 +113,7 @@ def approvals(
     connection: Connection, *, session_id: str | None = None, open_only: bool = False
 ) -> tuple[Approval, ...]:
     """Approvals, oldest first: one session's, or everyone's."""
-    asked = tables.approvals
+    asked = session_tables.approvals
     chosen = select(asked).order_by(asked.c.seq)
     if session_id is not None:
         chosen = chosen.where(asked.c.session_id == session_id)
@@ -101,7 +124,7 @@ def approvals(
 
 def approval(connection: Connection, approval_id: str) -> Approval:
     """One approval. Raises UsageError that names the open ones."""
-    asked = tables.approvals
+    asked = session_tables.approvals
     rows = list(connection.execute(select(asked).where(asked.c.id == approval_id)))
     if rows:
         return _as_approvals(rows)[0]
@@ -112,7 +135,7 @@ def approval(connection: Connection, approval_id: str) -> Approval:
 
 def approval_count(connection: Connection) -> int:
     """How many were ever asked; the next one's number is the one after."""
-    return connection.scalar(select(func.count()).select_from(tables.approvals)) or 0
+    return connection.scalar(select(func.count()).select_from(session_tables.approvals)) or 0
 
 
 def _as_approvals(rows: list[Row[Any]]) -> tuple[Approval, ...]:
@@ -130,7 +153,7 @@ def _answered(asked: Approval, answer: events.ApprovalAnswered, at: float) -> Ap
 
 def llm_calls(connection: Connection, session_id: str, *, open_only: bool = False) -> tuple[LlmCall, ...]:
     """A session's model calls, oldest first; `open_only` for those that are reserved."""
-    calls = tables.llm_calls
+    calls = session_tables.llm_calls
     chosen = select(calls).where(calls.c.session_id == session_id).order_by(calls.c.seq)
     if open_only:
         chosen = chosen.where(calls.c.state == "reserved")
@@ -159,7 +182,7 @@ def _as_llm_call(row: Row[Any]) -> LlmCall:
 
 def tool_calls(connection: Connection, session_id: str, *, open_only: bool = False) -> tuple[ToolCall, ...]:
     """A session's tool calls, oldest first; `open_only` for those whose end nobody recorded."""
-    calls = tables.tool_calls
+    calls = session_tables.tool_calls
     chosen = select(calls).where(calls.c.session_id == session_id).order_by(calls.c.seq)
     if open_only:
         chosen = chosen.where(calls.c.outcome.is_(None))
@@ -183,7 +206,7 @@ def tool_calls(connection: Connection, session_id: str, *, open_only: bool = Fal
 
 def summaries(connection: Connection) -> tuple[SessionSummary, ...]:
     """All sessions, oldest first."""
-    sessions, calls, asked = tables.agent_sessions, tables.llm_calls, tables.approvals
+    sessions, calls, asked = session_tables.agent_sessions, session_tables.llm_calls, session_tables.approvals
     spent = (
         select(
             calls.c.session_id,
@@ -224,6 +247,7 @@ def summaries(connection: Connection) -> tuple[SessionSummary, ...]:
             float(row.usd or 0.0),
             int(row.unpriced or 0),
             int(row.open or 0),
+            _process(row),
         )
         for row in connection.execute(chosen)
     )

@@ -64,6 +64,7 @@ def study_status(connection: Connection, study_id: str, now: float | None) -> St
         best=queries.parse_optional(events.BestChanged, study.best),
         best_score=_score(connection, study.best_evaluation_id),
         newest=_newest(connection, study_id),
+        last_seen=queries.last_seen(connection, study),
     )
 
 

@@ -34,6 +34,7 @@ from labwright.ledger import (
     messages,
     queries,
     session_queries,
+    session_tables,
     status,
     tables,
 )
@@ -123,7 +124,7 @@ class Ledger:
             for table in tables.STATE:
                 key = table.c.id if table is tables.studies else table.c.study_id
                 connection.execute(table.delete().where(key == study_id))
-            for table in (*tables.SESSION_STATE, *library_tables.LIBRARY_STATE) if study_id is None else ():
+            for table in (*session_tables.SESSION_STATE, *library_tables.LIBRARY_STATE) if study_id is None else ():
                 connection.execute(table.delete())
             after = 0
             while batch := _page(connection, after, _REPLAY_BATCH, study_id=study_id, every=False):

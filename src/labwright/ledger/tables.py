@@ -1,72 +1,21 @@
-"""The ledger's tables: the append-only events, the state folded from them, and the index over metric curves.
-
-A state table has a typed column for each thing that is searched, counted or changed later, and the event that made the
-row as `body`. Rows keep the `seq` of that event, which is the order in which things happened. Nothing here is
-specific to SQLite, so PostgreSQL can follow by URL; the triggers that keep `events` append-only are in the migration.
-"""
+"""The append-only events, the state of studies that is folded from them, and the index over metric curves."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    Double,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Table,
-    Text,
-    UniqueConstraint,
-)
+from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
 
-SCHEMA_VERSION: Final = "0004"  # the newest migration; known here so that opening a current ledger imports no Alembic
-
-# SQLite counts rows by itself only for a column of the type INTEGER, which has 64 bits there.
-SEQ: Final = BigInteger().with_variant(Integer, "sqlite")
-
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-    }
-)
-
-
-def _place() -> Column[int]:
-    """The event that made a row, as the row's key."""
-    return Column("seq", SEQ, primary_key=True, autoincrement=False)
-
-
-def _study(*, nullable: bool = False) -> Column[str]:
-    return Column("study_id", Text, ForeignKey("studies.id"), nullable=nullable)
-
-
-def _session() -> Column[str]:
-    return Column("session_id", Text, ForeignKey("agent_sessions.id"), nullable=False)
-
-
-def _text(name: str, **options: Any) -> Column[str]:
-    return Column(name, Text, nullable=False, **options)
-
-
-def _seconds(name: str, *, nullable: bool = False) -> Column[float]:
-    return Column(name, Double, nullable=nullable)
-
+from labwright.ledger.schema import SEQ, metadata, place, seconds, study, text
 
 events = Table(
     "events",
     metadata,
     Column("seq", SEQ, primary_key=True, autoincrement=True),
     Column("study_id", Text),
-    _seconds("at"),
-    _text("kind"),
-    _text("body"),
+    seconds("at"),
+    text("kind"),
+    text("body"),
     Column("session_id", Text),  # of the intern's session that it belongs to
     Index("ix_events_study", "study_id", "seq"),
     Index("ix_events_session", "session_id", "seq"),
@@ -78,17 +27,17 @@ studies = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("seq", SEQ, nullable=False, unique=True),
-    _text("name"),
-    _text("state"),
-    _text("phase"),
-    _text("reason"),
-    _seconds("created_at"),
-    _seconds("ended_at", nullable=True),
-    _seconds("wall_clock_s", nullable=True),  # these two only once the study has ended
-    _seconds("active_s", nullable=True),
+    text("name"),
+    text("state"),
+    text("phase"),
+    text("reason"),
+    seconds("created_at"),
+    seconds("ended_at", nullable=True),
+    seconds("wall_clock_s", nullable=True),  # these two only once the study has ended
+    seconds("active_s", nullable=True),
     Column("session_seq", SEQ),  # the newest session
     Column("best_evaluation_id", Text),
-    _text("body"),
+    text("body"),
     Column("base", Text),
     Column("benchmark", Text),
     Column("preflight", Text),
@@ -98,46 +47,46 @@ studies = Table(
 sessions = Table(
     "sessions",
     metadata,
-    _place(),
-    _study(),
-    _seconds("started_at"),
-    _seconds("last_at"),
+    place(),
+    study(),
+    seconds("started_at"),
+    seconds("last_at"),
     Column("closed", Boolean, nullable=False),
-    _text("body"),
+    text("body"),
     Index("ix_sessions_study", "study_id", "seq"),
 )
 
 phases = Table(
     "phases",
     metadata,
-    _place(),
-    _study(),
-    _seconds("at"),
-    _text("body"),
+    place(),
+    study(),
+    seconds("at"),
+    text("body"),
     Index("ix_phases_study", "study_id", "seq"),
 )
 
 datasets = Table(
     "datasets",
     metadata,
-    _place(),
-    _study(nullable=True),
-    _text("dataset_id"),
-    _text("name"),
-    _text("body"),
+    place(),
+    study(nullable=True),
+    text("dataset_id"),
+    text("name"),
+    text("body"),
     Index("ix_datasets_study", "study_id", "seq"),
 )
 
 gates = Table(
     "gates",
     metadata,
-    _place(),
-    _study(nullable=True),
-    _text("benchmark_id"),
-    _text("dataset_id"),
-    _text("split"),
-    _text("action"),
-    _text("body"),
+    place(),
+    study(nullable=True),
+    text("benchmark_id"),
+    text("dataset_id"),
+    text("split"),
+    text("action"),
+    text("body"),
     Index("ix_gates_study", "study_id", "seq"),
 )
 
@@ -146,10 +95,10 @@ trials = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("seq", SEQ, nullable=False, unique=True),
-    _study(),
+    study(),
     Column("parent_id", Text),
     Column("outcome", Text),  # of the newest verdict
-    _text("body"),
+    text("body"),
     Index("ix_trials_study", "study_id", "seq"),
     Index("ix_trials_outcome", "study_id", "outcome"),
 )
@@ -159,20 +108,20 @@ runs = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("seq", SEQ, nullable=False, unique=True),
-    _study(),
-    _text("trial_id"),
-    _text("purpose"),
-    _text("state"),
+    study(),
+    text("trial_id"),
+    text("purpose"),
+    text("state"),
     Column("attempt", Integer, nullable=False),
-    _text("token"),
-    _text("reason"),
+    text("token"),
+    text("reason"),
     Column("exit_code", Integer),
-    _seconds("started_at", nullable=True),
-    _seconds("ended_at", nullable=True),
+    seconds("started_at", nullable=True),
+    seconds("ended_at", nullable=True),
     Column("peak_memory_bytes", BigInteger),
-    _text("boundary"),
+    text("boundary"),
     Column("last_step", BigInteger),
-    _text("body"),
+    text("body"),
     Index("ix_runs_study", "study_id", "seq"),
     Index("ix_runs_trial", "study_id", "trial_id"),
     Index("ix_runs_state", "study_id", "state"),
@@ -183,31 +132,31 @@ attempts = Table(
     metadata,
     Column("run_id", Text, primary_key=True),
     Column("attempt", Integer, primary_key=True, autoincrement=False),
-    _study(),
-    _seconds("started_at"),
-    _seconds("ended_at", nullable=True),
+    study(),
+    seconds("started_at"),
+    seconds("ended_at", nullable=True),
     Index("ix_attempts_study", "study_id"),
 )
 
 alerts = Table(
     "alerts",
     metadata,
-    _place(),
-    _study(),
-    _text("run_id"),
-    _text("rule"),
-    _text("severity"),
-    _text("body"),
+    place(),
+    study(),
+    text("run_id"),
+    text("rule"),
+    text("severity"),
+    text("body"),
     Index("ix_alerts_study", "study_id", "seq"),
 )
 
 incidents = Table(
     "incidents",
     metadata,
-    _place(),
-    _study(nullable=True),
-    _text("incident"),
-    _text("body"),
+    place(),
+    study(nullable=True),
+    text("incident"),
+    text("body"),
     Index("ix_incidents_study", "study_id", "seq"),
 )
 
@@ -216,15 +165,15 @@ evaluations = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("seq", SEQ, nullable=False, unique=True),
-    _study(nullable=True),
-    _text("subject"),
-    _text("style"),
-    _text("split"),
-    _text("benchmark_id"),
+    study(nullable=True),
+    text("subject"),
+    text("style"),
+    text("split"),
+    text("benchmark_id"),
     Column("score", Double, nullable=False),
-    _seconds("recorded_at"),
-    _seconds("duration_s"),
-    _text("body"),
+    seconds("recorded_at"),
+    seconds("duration_s"),
+    text("body"),
     Index("ix_evaluations_study", "study_id", "seq"),
     Index("ix_evaluations_subject", "study_id", "subject", "split"),
 )
@@ -232,24 +181,24 @@ evaluations = Table(
 verdicts = Table(
     "verdicts",
     metadata,
-    _place(),
-    _study(),
-    _text("trial_id"),
+    place(),
+    study(),
+    text("trial_id"),
     Column("run_id", Text),
-    _text("outcome"),
-    _text("body"),
+    text("outcome"),
+    text("body"),
     Index("ix_verdicts_study", "study_id", "seq"),
 )
 
 reservations = Table(
     "reservations",
     metadata,
-    _place(),
-    _study(),
-    _text("reservation_id"),
-    _text("state"),  # reserved, reconciled, released
-    _text("purpose"),
-    _seconds("wall_clock_s"),
+    place(),
+    study(),
+    text("reservation_id"),
+    text("state"),  # reserved, reconciled, released
+    text("purpose"),
+    seconds("wall_clock_s"),
     Column("runs", Integer, nullable=False),
     Column("gpu_hours", Double, nullable=False),
     Column("usd", Double, nullable=False),
@@ -259,14 +208,14 @@ reservations = Table(
 queries = Table(
     "queries",
     metadata,
-    _place(),
-    _study(nullable=True),
-    _seconds("at"),
-    _text("benchmark_id"),
-    _text("split"),
-    _text("purpose"),
-    _text("subject"),
-    _text("body"),
+    place(),
+    study(nullable=True),
+    seconds("at"),
+    text("benchmark_id"),
+    text("split"),
+    text("purpose"),
+    text("subject"),
+    text("body"),
     Index("ix_queries_study", "study_id", "seq"),
     Index("ix_queries_benchmark", "benchmark_id", "seq"),
 )
@@ -274,12 +223,12 @@ queries = Table(
 openings = Table(
     "openings",
     metadata,
-    _place(),
-    _study(nullable=True),
-    _seconds("at"),
-    _text("benchmark_id"),
-    _text("opening_id"),
-    _text("body"),
+    place(),
+    study(nullable=True),
+    seconds("at"),
+    text("benchmark_id"),
+    text("opening_id"),
+    text("body"),
     UniqueConstraint("benchmark_id", "opening_id"),  # an opening that is resumed is not recorded again
     Index("ix_openings_study", "study_id", "seq"),
 )
@@ -287,107 +236,11 @@ openings = Table(
 notes = Table(
     "notes",
     metadata,
-    _place(),
-    _study(nullable=True),
-    _text("about"),
-    _text("body"),
+    place(),
+    study(nullable=True),
+    text("about"),
+    text("body"),
     Index("ix_notes_study", "study_id", "seq"),
-)
-
-agent_sessions = Table(
-    "agent_sessions",  # the intern's; `sessions` are a study's
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("seq", SEQ, nullable=False, unique=True),
-    _text("goal"),
-    _text("model"),
-    _text("workspace"),
-    _text("approve"),
-    _text("budget"),  # JSON
-    _text("state"),
-    _text("reason"),
-    Column("outcome", Text),
-    Column("pid", BigInteger),
-    _seconds("opened_at"),
-    _seconds("last_at"),
-    _seconds("ended_at", nullable=True),
-    _seconds("worked_s"),  # wall-clock of the spans that are closed
-    _seconds("attached_at", nullable=True),  # the open span: from here
-    _seconds("ran_until", nullable=True),  # to here
-)
-
-session_studies = Table(
-    "session_studies",
-    metadata,
-    _place(),
-    _session(),
-    _text("study_id"),
-    UniqueConstraint("session_id", "study_id"),
-)
-
-llm_calls = Table(
-    "llm_calls",
-    metadata,
-    _place(),
-    _session(),
-    _text("call_id"),
-    _text("state"),  # reserved, reconciled, released
-    _text("model"),
-    _text("agent"),
-    Column("input_tokens", BigInteger, nullable=False),
-    Column("cache_read_tokens", BigInteger, nullable=False),
-    Column("output_tokens", BigInteger, nullable=False),
-    Column("usd", Double),  # null: nobody knows the price
-    _seconds("at"),
-    UniqueConstraint("session_id", "call_id"),
-)
-
-tool_calls = Table(
-    "tool_calls",
-    metadata,
-    _place(),
-    _session(),
-    _text("run_id"),
-    _text("call_id"),
-    Column("outcome", Text),  # null: started, and nothing is known of its end
-    _text("result"),
-    _seconds("started_at"),
-    _seconds("ended_at", nullable=True),
-    _text("body"),
-    Index("ix_tool_calls_call", "session_id", "run_id", "call_id", "seq"),
-)
-
-approvals = Table(
-    "approvals",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("seq", SEQ, nullable=False, unique=True),
-    _session(),
-    _text("state"),
-    _seconds("expires_at", nullable=True),
-    _seconds("answered_at", nullable=True),
-    _text("body"),
-    Column("answer", Text),  # the event that answered it
-    Index("ix_approvals_session", "session_id", "seq"),
-    Index("ix_approvals_state", "state", "seq"),
-)
-
-messages = Table(
-    "messages",
-    metadata,
-    Column("seq", SEQ, primary_key=True, autoincrement=True),
-    _text("session_id"),
-    Column("position", BigInteger, nullable=False),
-    Column("live", Boolean, nullable=False),  # else another message has taken its position
-    Column("body", LargeBinary, nullable=False),
-    Index("ix_messages_session", "session_id", "live", "position"),
-)
-
-heads = Table(
-    "heads",
-    metadata,
-    Column("session_id", Text, primary_key=True),
-    Column("body", LargeBinary, nullable=False),
 )
 
 curves = Table(
@@ -407,7 +260,7 @@ metric_files = Table(
     Column("read_to", BigInteger, nullable=False),  # bytes of metrics.jsonl that the curves hold
 )
 
-# What `rebuild` empties and fills again, parents last. Curves are an index over files and messages a log of their own.
+# What `rebuild` empties and fills again, parents last. Curves are an index over files.
 STATE: Final = (
     sessions,
     phases,
@@ -426,6 +279,3 @@ STATE: Final = (
     notes,
     studies,
 )
-
-# The same for sessions, which belong to no study.
-SESSION_STATE: Final = (session_studies, llm_calls, tool_calls, approvals, agent_sessions)

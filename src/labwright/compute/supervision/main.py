@@ -28,9 +28,9 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _LOOK_S = 0.25
 _QUEUE_LOOK_S = 0.1
-_ON_ITS_OWN_S = 0.5  # what a child process gets to end by itself after the command
+_ON_ITS_OWN_S = 1.0  # what a child process gets to end by itself after the command
 _GIVE_UP_S = 30.0
-_FULL_BYTES = 1 << 20  # a disk with less room than this is called full
+_FULL_BYTES = 16 << 20  # a disk with less room is called full: what a study gives up at that moment is room already
 _FROM_OUTSIDE = {128 + number for number in (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM)}
 _FAILURES = ("deadline", "memory", "processes", "killed")
 _libc = ctypes.CDLL(None, use_errno=True)
