@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
+from labwright.agent.tokens import tokens
 from labwright.assemble import Lab
 from labwright.assemble.reading import ReadingRoom
 from labwright.compute import ProcessBackend, scrubbed
@@ -23,6 +24,7 @@ from labwright.referee.protocol import Compare
 from labwright.repositories import Code
 from labwright.study import detached
 from labwright.study.conclusion import Conclusion, conclude
+from labwright.study.elsewhere import must_be_runnable
 from labwright.study.spec import StudySource
 from labwright.tools.desk import DataDesk
 
@@ -121,9 +123,11 @@ class LabDesk:
 
     def start(self, study_id: str, researcher: str) -> None:
         """Run a study in a detached process, unless one runs it."""
-        directory = Path(self.ledger.study_view(study_id).directory)
+        view = self.ledger.study_view(study_id)
+        directory = Path(view.directory)
         self._started = [process for process in self._started if process.poll() is None]
         if not detached.is_running(directory):
+            must_be_runnable(view)
             self._started.append(detached.start(study_id, researcher, directory, self._environment()))
 
     def cancel(self, run: Run, why: str) -> None:
@@ -176,7 +180,8 @@ def _as_environment(settings: Settings) -> dict[str, str]:
 def named_paths(said: Sequence[str], near: Path | None = None) -> tuple[Path, ...]:
     """Files and folders that the person named in so many words: the agent may read these outside its workspace."""
     found: list[Path] = []
-    for word in (word.strip(_AROUND) for text in said for word in text.split()):
+    words = (word.strip(_AROUND) for text in said for word in (*text.split(), *tokens(text)))
+    for word in dict.fromkeys(words):  # a path with spaces is one token where it is quoted
         if ("/" in word or "." in word) and word not in (".", "..", "/"):
             try:
                 path = (near or Path.cwd()) / Path(word).expanduser()

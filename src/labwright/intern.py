@@ -6,7 +6,6 @@ Apart from `assemble`, since it alone needs pydantic-ai: no study command loads 
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -19,6 +18,7 @@ from pydantic_ai.capabilities import AbstractCapability
 from pydantic_ai.models import Model
 
 from labwright.agent.agents_md import workspace_instructions
+from labwright.agent.attaching import attach
 from labwright.agent.capabilities.faults import Faults
 from labwright.agent.capabilities.loopguard import LoopGuard
 from labwright.agent.capabilities.redaction import Redaction
@@ -39,7 +39,6 @@ from labwright.assemble import Lab
 from labwright.contracts.errors import BudgetError, UsageError
 from labwright.contracts.sessions import (
     ApproveMode,
-    SessionAttached,
     SessionBudget,
     SessionEnded,
     SessionOpened,
@@ -181,7 +180,7 @@ def _deps(lab: Lab, view: SessionView, workspace: Path, person: Person, *, sandb
 def accounted(lab: Lab, purpose: str, model: str, budget: SessionBudget) -> Iterator[Deps]:
     """A session without an agent, for a command that asks a model: what it takes is in the ledger, and has ceilings."""
     session_id = open_session(lab, purpose, model=model, workspace=Path.cwd(), approve="never", budget=budget)
-    lab.ledger.record(None, SessionAttached(session_id, os.getpid(), model))
+    attach(lab.ledger, session_id, model)
     outcome: SessionOutcome = "failed"
     try:
         yield _deps(lab, lab.ledger.session_view(session_id), Path.cwd(), Person(), sandboxed=False)

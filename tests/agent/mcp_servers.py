@@ -57,6 +57,7 @@ def http_server(*, redirect_to: str | None = None) -> Iterator[HttpServer]:
     """A streamable-HTTP server on a free port of 127.0.0.1, or one that sends its callers elsewhere."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
+        listener.listen()  # who comes before the server is up, waits
         running = HttpServer(f"http://127.0.0.1:{listener.getsockname()[1]}/mcp")
         app = make_server().streamable_http_app()
 

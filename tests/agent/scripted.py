@@ -286,8 +286,10 @@ class _Settings(Settings):
         return dict(self.given)
 
 
-def killed(scenario: Callable[[Path, str], object], bench: Bench, when: str) -> None:
-    """Run a scenario in a process of its own, which gets a SIGKILL as soon as `when` is among its marks.
+def killed(
+    scenario: Callable[[Path, str], object], bench: Bench, when: str, and_once: Callable[[], bool] = lambda: True
+) -> None:
+    """Run a scenario in a process of its own, which gets a SIGKILL once `when` is among its marks and more holds.
 
     The scenario is a function of a module, of the lab's folder and the session's id. The server that forks the process
     has imported everything, which takes seconds, and has never opened a database.
@@ -296,10 +298,13 @@ def killed(scenario: Callable[[Path, str], object], bench: Bench, when: str) -> 
     context.set_forkserver_preload(["tests.agent.scripted"])
     process = context.Process(target=scenario, args=(bench.folder, bench.session_id), daemon=True)
     process.start()
-    until = time.monotonic() + 300
+    until = time.monotonic() + 900
     try:
-        while when not in bench.marks:
-            assert process.is_alive(), f"the process ended before {when!r}"
+        while True:
+            lives = process.is_alive()
+            if when in bench.marks and and_once():
+                break
+            assert lives, f"the process ended before {when!r}"
             assert time.monotonic() < until, f"no {when!r} in time"
             time.sleep(0.005)
     finally:

@@ -22,7 +22,7 @@ from labwright.contracts.research import StudyState
 from labwright.tools.desk import Desk
 from labwright.tools.families import families
 
-PROMPT = "Teach tiny to sort numbers; base model tiny; benchmark study/benchmark; data study/clean.jsonl; 10 minutes"
+PROMPT = "Teach tiny to sort numbers; base model tiny; benchmark study/benchmark; data study/clean.jsonl; 100 minutes"
 UNLIMITED = UsageLimits(request_limit=None)
 
 
@@ -96,7 +96,7 @@ def test_a_prompt_becomes_a_finished_study_and_a_report_in_the_referees_numbers(
     assert view.state is StudyState.FINISHED and view.best is not None and view.best.subject != "base"
     score = view.evaluation(view.best.subject, view.best.style, "test")
     assert score is not None and f"test, best: {100 * score.score.estimate:.1f} %" in result.output
-    assert view.spec.goal == "Teach tiny to sort numbers" and view.spec.budget.wall_clock == 600
+    assert view.spec.goal == "Teach tiny to sort numbers" and view.spec.budget.wall_clock == 6000
 
     made = calls(result.all_messages())
     tools = [call.tool_name for call in made]
@@ -126,7 +126,7 @@ def test_it_asks_for_what_is_missing_and_streams(desk: Desk) -> None:
 
 
 def test_a_question_waits_for_its_answer_where_nobody_is_there(desk: Desk) -> None:
-    prompt = PROMPT.replace("; 10 minutes", "").replace("clean", "nothing")
+    prompt = PROMPT.replace("; 100 minutes", "").replace("clean", "nothing")
     waiting = run(desk, prompt)
     assert isinstance(waiting.output, DeferredToolRequests)
     (call,) = waiting.output.approvals
@@ -141,7 +141,7 @@ def test_a_question_waits_for_its_answer_where_nobody_is_there(desk: Desk) -> No
 
 
 def test_a_long_time_is_written_as_the_study_reads_it(desk: Desk) -> None:
-    waiting = run(desk, PROMPT.replace("10 minutes", "14 days and 1 minute").replace("clean", "nothing"))
+    waiting = run(desk, PROMPT.replace("100 minutes", "14 days and 1 minute").replace("clean", "nothing"))
     (created,) = [c for c in calls(waiting.all_messages()) if c.tool_name == "study_create"]
     assert created.args_as_dict()["wall_clock"] == "1209660s"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labwright.agent.durations import duration_s
-from labwright.agent.grammar import Wanted, merge, named_paths, read, read_answer
+from labwright.agent.grammar import Wanted, merge, read, read_answer
 
 CLAUSES = (
     "Teach smollm2-135m-instruct to sort numbers",
@@ -68,10 +69,31 @@ def test_a_number_in_the_goal_is_no_budget() -> None:
     assert said.data == ("geo.parquet",)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "improve the gsm8k score of Qwen-0.5B; data d.jsonl; bench b/x; 1h",
+        "get a 0.5B model to do math: model=Qwen-0.5B data=d.jsonl bench=b/x time=1h",
+        "model=Qwen-0.5B bench=b/x data=d.jsonl time=1h goal: do maths",
+    ],
+)
+def test_a_name_with_a_size_is_the_model_and_neither_a_benchmarks_name_nor_a_bare_size(said: str) -> None:
+    found = read(said)
+    assert (found.base_model, found.benchmark, found.data, found.missing) == ("Qwen-0.5B", "b/x", ("d.jsonl",), ())
+
+
 def test_paths_with_spaces_are_quoted() -> None:
     said = read("""benchmark 'my bench/pack'; data "my data/a.jsonl", "my data/b.jsonl"; model ./models/tiny; 1h""")
     assert (said.benchmark, said.data) == ("my bench/pack", ("my data/a.jsonl", "my data/b.jsonl"))
     assert said.base_model == "./models/tiny"
+
+
+@pytest.mark.parametrize("said", ["{} as the benchmark", "{} is the benchmark", "with {} as benchmark"])
+@pytest.mark.parametrize("path", ["/abs/bench", "./bench/x", "~/bench"])
+def test_a_path_keeps_its_first_characters_where_what_it_is_comes_after_it(said: str, path: str) -> None:
+    assert read(f"Teach tiny-1b to rhyme; {said.format(path)}; data d.jsonl; 1h").benchmark == path
+    data = said.replace("the benchmark", "the data").replace("benchmark", "data").format(path)
+    assert read(f"Teach tiny-1b to rhyme; {data}; bench b/x; 1h").data == (path,)
 
 
 STUDY = "Teach smollm2-135m-instruct to sort numbers; benchmark b/x; data d.jsonl"
@@ -92,6 +114,7 @@ def test_dollars_are_read_as_people_write_them(said: str, usd: float) -> None:
         ("15m; $-5", "usd"), ("15m; 5 EUR", "usd"), ("15m; $5 per hour", "usd"), ("15m; $5 or $10", "usd"),
         ("15m; at most 0 runs", "runs"), ("15m; 2.5 runs", "runs"), ("15m; 99999999999999999999 runs", "runs"),
         ("15m; 3 runs, 5 runs", "runs"), ("15 minutes, no 2 hours", "wall_clock"), ("1h; 2h", "wall_clock"),
+        (f"15m; ${'9' * 400}", "usd"),
         ("999999 hours", "wall_clock"), ("0 minutes", "wall_clock"), ("-5 minutes", "wall_clock"),
     ],
 )  # fmt: skip
@@ -197,19 +220,30 @@ def test_an_answer_fills_the_field_that_was_asked_for(field: str, answer: str) -
     assert field not in read_answer(field, answer, partly).missing
 
 
+def test_a_sentence_without_a_path_is_no_list_of_files() -> None:
+    partly = replace(WHOLE, data=())
+    assert read_answer("data", "I do not know, take any you like", partly).missing == ("data",)
+    assert read_answer("data", "sets/a and sets/b", partly).data == ("sets/a", "sets/b")
+
+
 def test_what_is_said_later_counts_but_the_goal_stays() -> None:
     later = merge(WHOLE, read("take an hour instead; data more.jsonl"))
     assert (later.goal, later.wall_clock_s, later.data) == (WHOLE.goal, 3600.0, ("more.jsonl",))
-
-
-def test_the_paths_that_a_person_wrote_are_named() -> None:
-    assert named_paths("benchmark /data/bench; data '~/a b.jsonl', ./c.jsonl.") == (
-        "/data/bench", "~/a b.jsonl", "./c.jsonl",
-    )  # fmt: skip
 
 
 @given(st.text(max_size=300))
 def test_no_text_breaks_it(text: str) -> None:
     read(text)
     read_answer("data", text, Wanted())
-    named_paths(text)
+
+
+RUNS_ON = [
+    "/", "1", " ", "$", "\n", "a/", "7b-", ".a", "1,", "1 ", "\\ ", "=/", "\0", "a.jsonl ",
+    "study.yaml", "1h ", "budget",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("piece", RUNS_ON)
+def test_a_paste_of_forty_thousand_characters_is_read_at_once(piece: str) -> None:
+    """No pattern may try every end from every beginning: then each of these takes very long."""
+    read("teach it " + piece * (40_000 // len(piece)) + " now")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -147,12 +148,13 @@ def test_calls_of_several_threads_share_one_loop(purse: Purse) -> None:
 
 def test_a_whole_run_with_models_keeps_its_budget(tmp_path: Path) -> None:
     written: list[int] = []
+    numbers = count()
 
     def says(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
         if "score" in str(info.output_tools[0].parameters_json_schema):
             return hand_in(reason="fine", score=0.3 if "Question 2 " in str(messages) else 1)
-        first = 10 * len(written)
-        written.append(1)
+        first = 10 * next(numbers)  # several may be asked at once
+        written.append(first)
         return hand_in(rows=[{"prompt": f"Question {first + n} ?", "completion": f"{first + n}"} for n in range(3)])
 
     spec = tmp_path / "spec.yaml"

@@ -188,6 +188,10 @@ def test_what_a_person_names_may_be_read_and_odd_words_break_nothing(tmp_path: P
     named.write_text("{}\n")
     odd = f"~nobody-of-this-name/x {'long/' * 2000} /nul\0/x .. / https://a.b/c"
     assert named_paths([f"train on '{named}', please. {odd}"]) == (named.resolve(),)
+    spaced = tmp_path / "my set" / "x.jsonl"
+    spaced.parent.mkdir()
+    spaced.touch()
+    assert named_paths([f"data '{spaced}'; 15m"]) == (spaced.resolve(),)
 
 
 # -- faults ------------------------------------------------------------------------------------------------------------

@@ -133,6 +133,10 @@ def test_rows_are_converted_to_what_trainers_take(data: DataTools) -> None:
     first = json.loads((data._desk.workspace / "chat.jsonl").read_text().splitlines()[0])
     assert [turn["role"] for turn in first["messages"]] == ["user", "assistant"]
     assert done["version"] in data.data_lineage("chat.jsonl") and "train.jsonl:1" in data.data_lineage("chat.jsonl", 1)
+    told = {"prompt": "completion", "answer": "prompt"}
+    did(data.data_convert("train.jsonl", "back.jsonl", "prompt-completion", columns=told))
+    back = json.loads((data._desk.workspace / "back.jsonl").read_text().splitlines()[1])
+    assert back == {"prompt": "2", "completion": "Add 1 and 1."}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from labwright.assemble import Lab
 from labwright.assemble.data import workbench
 from labwright.assemble.difficulty import score_rows
 from labwright.assemble.reading import ReadingRoom
+from labwright.compute.whereabouts import marked
 from labwright.contracts.datajobs import SynthesisAsked
 from labwright.contracts.errors import BudgetError, UsageError
 from labwright.contracts.sessions import SessionAdjusted, SessionBudget
@@ -131,7 +132,7 @@ def test_rows_are_written_to_a_spec_by_a_process_of_their_own(tmp_path: Path) ->
     do = hands(tmp_path)
     (do.workspace / "sums.yaml").write_text(SUMS)
     job = did(do.data_synth("sums.yaml", "sums.jsonl"))["job"]
-    done = did(do.data_job_wait(job, 300))
+    done = did(do.data_job_wait(job, 1800))
     assert (done["state"], done["rows"], done["slices"][0]["acceptance"]) == ("done", 6, 1.0)
     assert do.lab.ledger.dataset(done["version"]) is not None
     assert len((do.workspace / "sums.jsonl").read_text().splitlines()) == 6
@@ -249,3 +250,17 @@ def test_an_unknown_job_is_named_and_one_whose_process_was_killed_says_so(tmp_pa
     (folder / "log.txt").write_text("killed by somebody\n")
     found = did(do.data_job_wait("synthesis-1", 0))
     assert found["state"] == "failed" and "killed by somebody" in found["why"]
+
+
+def test_a_job_of_another_machine_is_not_taken_for_dead_and_is_not_ended_from_here(tmp_path: Path) -> None:
+    do = hands(tmp_path)
+    folder = do.lab.home / "datajobs" / "synthesis-1"
+    folder.mkdir(parents=True)
+    asked = SynthesisAsked("sums.yaml", "sums.jsonl", "0" * 64)
+    (folder / "job.json").write_bytes(ORDER.dump_json(JobOrder(asked, None)))
+    other = {"at": time.time(), **asdict(marked()), "host": "gpu7"}
+    (folder / "process.json").write_text(json.dumps(other))
+    found = did(do.data_job_wait("synthesis-1", 0))
+    assert found["state"] == "running" and found["doing"].startswith("on gpu7")
+    with pytest.raises(UsageError, match="runs on gpu7"):
+        did(do.data_job_stop("synthesis-1"))

@@ -24,6 +24,7 @@ from labwright.study import detached
 from labwright.study.lock import is_held
 from labwright.tools.jobs import JobTools
 from labwright.tools.study import StudyTools
+from labwright.tools.studypreviews import StudyPreviews
 
 pytestmark = pytest.mark.slow
 SEARCH = {"rungs": [8, 24], "trials": 3, "extra_trials": 1}
@@ -39,6 +40,8 @@ class Hands:
 
     def __call__(self, tool: str, *args: object, **named: object) -> Any:
         do = next(getattr(t, tool) for t in self._tools if hasattr(t, tool))
+        if tool in ("study_wait", "job_wait"):
+            named.setdefault("up_to_s", 1800)
         said = do(*args, **named)
         text = asyncio.run(said) if asyncio.iscoroutine(said) else said
         assert len(text) <= 2300, f"{tool} said {len(text)} characters"
@@ -54,7 +57,7 @@ def hands(tmp_path: Path, tiny_model: Path) -> Iterator[Hands]:
     yield Hands(desk)
     for study in lab.ledger.summaries():
         directory = Path(lab.ledger.study_view(study.id).directory)
-        until = time.monotonic() + 120
+        until = time.monotonic() + 600
         while detached.is_running(directory) and time.monotonic() < until:
             (directory / "stop").touch()
             time.sleep(0.1)
@@ -73,7 +76,7 @@ def test_an_agent_goes_from_fields_to_a_finished_study(hands: Hands) -> None:
         base_model="tiny",
         benchmark="study/benchmark",
         data=["study/clean.jsonl", "study/noisy.jsonl"],
-        wall_clock="10m",
+        wall_clock="2h",
         params=PARAMS,
         search=SEARCH,
     )
@@ -122,11 +125,11 @@ def test_a_study_outlives_the_process_that_started_it(hands: Hands) -> None:
     study = hands("study_import", "study")["study"]
     hands("study_run", study, decide_by="autopilot")
     directory = Path(hands.desk.ledger.study_view(study).directory)
-    until = time.monotonic() + 120
+    until = time.monotonic() + 600
     while hands("study_status", study)["state"] != "running" and time.monotonic() < until:
         time.sleep(0.05)  # it takes its lock, and then says so in the ledger
     assert is_held(directory)
-    pid = int((directory / "lock").read_text())
+    pid = int((directory / "lock").read_text().split()[0])
     assert os.getsid(pid) != os.getsid(0)
     assert hands("study_run", study)["was_running"], "a second call starts nothing"
 
@@ -158,19 +161,19 @@ def test_a_run_that_nobody_wants_is_ended_and_its_trial_given_up(hands: Hands) -
 
 
 def test_the_approval_of_a_script_shows_it_and_means_it(hands: Hands) -> None:
-    tools = StudyTools(hands.desk)
+    shows = StudyPreviews(hands.desk)
     study = hands("study_import", "study")["study"]
     script = hands.desk.workspace / "mine.py"
     script.write_text(RECIPE)
     args = {"study": study, "hypothesis": "A script of mine learns more.", "because": "it is mine", "script": "mine.py"}
-    assert RECIPE in tools.preview_of_script(args)
-    approved = tools.pin_script(args)
+    assert RECIPE in shows.preview_of_script(args)
+    approved = shows.pin_script(args)
     script.write_text("import os")
     with pytest.raises(UsageError, match="changed after it was approved"):
         hands("study_propose_script", **approved)
     script.write_text(RECIPE)
     assert hands("study_propose_script", **approved)["recipe"].startswith("recipes/mine-")
-    assert "--- mine-" in tools.preview_of_running({"study": study})  # whoever agrees to the run sees it too
+    assert "--- mine-" in shows.preview_of_running({"study": study})  # whoever agrees to the run sees it too
 
 
 @pytest.mark.parametrize(

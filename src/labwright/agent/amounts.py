@@ -12,37 +12,40 @@ from collections.abc import Iterable
 from labwright.agent.durations import NUMBER_WORDS, number_word
 
 MOST_RUNS = 10_000
+MOST_USD = 1e9  # nobody means more
 AMOUNT = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:\s?k)?(?![\w-]|[.,]\d)"
 _UP_TO = r"(?:\b(?:at\s+most|up\s+to|no\s+more\s+than|under|max(?:imum)?)\s+)?"
 _CURRENCY = r"(?:dollars?|usd|bucks|cents?)"
 USD = (
     rf"(?:\b(?:for|spend|costs?|budget(?:\s+of)?|and)\s+)?{_UP_TO}"
     rf"(?:(?<![-\w])\$\s?(?P<a>{AMOUNT})"
-    rf"|(?<![\w.,$-])(?P<b>{AMOUNT}|{'|'.join(NUMBER_WORDS)})\s*(?P<unit>\$|{_CURRENCY}\b)"
-    rf"|\busd\s*[:=]?\s*(?P<c>{AMOUNT}))(?!\s*(?:/|per\b|an?\b|each\b|every\b))"
+    rf"|(?<![\w.,$-])(?P<b>{AMOUNT}|{'|'.join(NUMBER_WORDS)})\s*+(?P<unit>\$|{_CURRENCY}\b)"
+    rf"|\busd\s*+(?:[:=]\s*+)?(?P<c>{AMOUNT}))(?!\s*(?:/|per\b|an?\b|each\b|every\b))"
 )
+_SOME_NUMBER = r"(?<![\d.,])[.,]*+\d[\d.,]*+"  # from its first character only
 SOME_MONEY = (
-    rf"[-–]?[$€£]\s*[-–]?\d|\d[\d.,]*\s*k?\s*(?:[$€£]|(?:{_CURRENCY}|eur|euros?|pounds)\b)|\busd\s*[:=]?\s*-?\d"
+    rf"[-–]?[$€£]\s*[-–]?\d|{_SOME_NUMBER}\s*+(?:k\s*+)?(?:[$€£]|(?:{_CURRENCY}|eur|euros?|pounds)\b)"
+    r"|\busd\s*+(?:[:=]\s*+)?-?\d"
 )
 RUNS = (
     r"(?:\b(?:at\s+most|up\s+to|no\s+more\s+than|max(?:imum)?|in|with)\s+)?"
-    r"(?:(?<![\w.,-])(\d+)\s+(?:training\s+)?runs\b|\bruns\s*[:=]\s*(\d+)(?![\w.,]*\d))"
+    r"(?:(?<![\w.,-])(\d+)\s+(?:training\s+)?runs\b|\bruns\s*[:=]\s*(\d++)(?![\w.,]*\d))"
 )
-SOME_RUNS = r"-?\d[\d.,]*\s+(?:training\s+)?runs\b|\bruns\s*[:=]\s*-?\d"
+SOME_RUNS = rf"-?{_SOME_NUMBER}\s+(?:training\s+)?runs\b|\bruns\s*[:=]\s*-?\d"
 
 
 def the_usd(found: Iterable[re.Match[str]]) -> float | None:
     """The dollars that matches of USD agree on; None where there are none.
 
     Raises:
-        ValueError: two differ.
+        ValueError: two differ, or nobody could mean so much.
     """
     said = set[float]()
     for match in found:
         number = amount(match["a"] or match["b"] or match["c"])
         said.add(number / 100 if (match["unit"] or "").lower().startswith("cent") else number)
-    if len(said) > 1:
-        raise ValueError("two amounts")
+    if len(said) > 1 or any(number > MOST_USD for number in said):
+        raise ValueError("no one amount")
     return next(iter(said), None)
 
 

@@ -10,13 +10,13 @@ _NUMBERS = {
     "ninety": 90,
 }  # fmt: skip
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_THOUSANDS = r"\d{1,3}(?:,\d{3})+(?!\d)"  # 1,000 is no decimal comma
-_DIGITS = rf"(?:{_THOUSANDS}|\d+(?:[.,]\d+)?)"
+_THOUSANDS = r"\d{1,3}(?:,\d{3})++(?!\d)"  # 1,000 is no decimal comma
+_DIGITS = rf"(?:{_THOUSANDS}|\d++(?:[.,]\d++)?+)"
 _NUMBER_WORD = rf"(?:{'|'.join(sorted(_NUMBERS, key=len, reverse=True))})"
 _LONG_UNIT = r"(?:seconds?|secs?|minutes?|mins?|hours?|hrs?|days?)"
 _UNIT = rf"(?:{_LONG_UNIT}|[smhd])"
-_QUANTITY = rf"(?:{_DIGITS}\s*-?\s*{_UNIT}|{_NUMBER_WORD}[\s-]+{_LONG_UNIT})(?![a-z])"
-_WHOLE = rf"{_QUANTITY}(?:\s+and\s+a\s+half(?![a-z])|(?:\s*(?:and|,)?\s*{_QUANTITY}))?"
+_QUANTITY = rf"(?:{_DIGITS}\s*+(?:-\s*+)?+{_UNIT}|{_NUMBER_WORD}[\s-]++{_LONG_UNIT})(?![a-z])"
+_WHOLE = rf"{_QUANTITY}(?:\s+and\s+a\s+half(?![a-z])|(?:\s*+(?:(?:and|,)\s*+)?{_QUANTITY}))?"
 _AND_A_HALF = rf"(?:{_DIGITS}|{_NUMBER_WORD})\s+and\s+a\s+half\s+{_LONG_UNIT}"
 _PARTS = (
     r"(?:a\s+)?half\s+(?:an?\s+)?(?:hour|day|minute)|(?:a\s+)?quarter\s+(?:of\s+)?an?\s+hour"
@@ -26,7 +26,7 @@ NUMBER_WORDS = tuple(_NUMBERS)
 DURATION = rf"(?<![\w.,/$-])(?:{_PARTS}|{_AND_A_HALF}|{_WHOLE})(?![\w/-])"
 _ABOUT = r"(?:at\s+most\s+|up\s+to\s+|no\s+more\s+than\s+|less\s+than\s+|about\s+|around\s+|under\s+|max(?:imum)?\s+)?"
 NAMED_DURATION = (
-    r"(?:time|wall[- ]?clock|budget|deadline|limit|ceiling|duration)\s*(?:budget|limit|of|is|[:=])*\s*" + _ABOUT
+    r"(?:time|wall[- ]?clock|budget|deadline|limit|ceiling|duration)\s*+(?:budget|limit|of|is|[:=]){0,3}\s*+" + _ABOUT
 )
 BEFORE_DURATION = r"\b(?:in|within|for|under|spend|take|use|max(?:imum)?|you\s+have)\s+" + _ABOUT
 AT_MOST = r"\b(?:at\s+most|up\s+to|no\s+more\s+than|less\s+than)\s+"

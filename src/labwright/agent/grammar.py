@@ -13,12 +13,14 @@ not enough the field stays empty, and whoever reads this asks the person: a wron
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from labwright.agent.amounts import AMOUNT, MOST_RUNS, RUNS, SOME_MONEY, SOME_RUNS, USD, amount, the_runs, the_usd
+from labwright.agent import amounts
+from labwright.agent.amounts import AMOUNT, MOST_RUNS, MOST_USD, amount
 from labwright.agent.durations import AT_MOST, BEFORE_DURATION, DURATION, NAMED_DURATION, duration_s, seconds
+from labwright.agent.tokens import AT_TOKEN, TOKEN, Text, bare, is_data_file, is_marked, is_path, spaced, unstopped
 
 Field = Literal["goal", "base_model", "benchmark", "data", "wall_clock", "usd", "runs"]
 FIELDS: tuple[Field, ...] = ("goal", "base_model", "benchmark", "data", "wall_clock")
@@ -60,17 +62,19 @@ class Wanted:
 
 def read(text: str) -> Wanted:
     """What a person's text asks for."""
-    work = _Text(text)
-    study = work.take(_STUDY, "study")
+    work = Text(text)
+    study = _take_study(work)
     wall_clock_s = _take_duration(work)
     usd, usd_is_clear = _take_usd(work)
     runs, runs_are_clear = _take_runs(work)
     benchmark = work.first(_BENCHMARK, _is_place)
     data = _take_data(work)
-    benchmark = benchmark or work.take_token(lambda t: "bench" in t.lower() and _is_path(t))
+    benchmark = benchmark or work.take_token(lambda t: "bench" in t.lower() and is_path(t))
     labelled = work.first(_LABELLED_MODEL, _is_model)
     goal_of = work.rest
-    model = labelled or work.first(_USED_MODEL, _is_model, keep=True) or work.take_token(_has_size, keep=True)
+    used = labelled or work.first(_USED_MODEL, _is_model, keep=True)
+    is_sure = labelled is not None or (used is not None and ("/" in used or _has_size(used)))
+    model = used if is_sure else work.take_token(_has_size, keep=True) or used  # `improve gsm8k of Qwen-1B`
     if model and _is_one_of_two(model, goal_of):
         model = None
     return Wanted(
@@ -81,7 +85,7 @@ def read(text: str) -> Wanted:
         wall_clock_s=wall_clock_s,
         usd=usd,
         runs=runs,
-        study=study.removesuffix("study.yaml").rstrip("/") or "." if study else None,
+        study=study,
         unclear=(*(() if usd_is_clear else ("usd",)), *(() if runs_are_clear else ("runs",))),
     )
 
@@ -92,26 +96,26 @@ def read_answer(field: Field, answer: str, wanted: Wanted) -> Wanted:
     merged = merge(wanted, told)
     if field not in merged.missing:
         return merged
-    bare = _bare(answer.strip())
-    if not bare:
+    said = bare(answer.strip())
+    if not said:
         return merged
     match field:
         case "goal":
             return replace(merged, goal=" ".join(answer.split()).rstrip("."))
         case "base_model":
-            return replace(merged, base_model=bare)
+            return replace(merged, base_model=said)
         case "benchmark":
-            return replace(merged, benchmark=bare)
+            return replace(merged, benchmark=said)
         case "data":
-            if any(_spaced(answer)):
+            if any(spaced(answer)):
                 return merged
-            return replace(
-                merged, data=tuple(_bare(t) for t in re.split(r"\s*(?:,|\band\b|\s)\s*", answer) if _bare(t))
-            )
+            named = tuple(bare(t) for t in re.split(r"\s*(?:,|\band\b|\s)\s*", answer) if bare(t))
+            is_sentence = len(named) > 1 and not any(is_path(name) for name in named)
+            return merged if is_sentence else replace(merged, data=named)
         case "wall_clock":
             return replace(merged, wall_clock_s=duration_s(answer))
         case "usd" | "runs":
-            return _with_ceiling(field, bare, merged)
+            return _with_ceiling(field, said, merged)
 
 
 def _with_ceiling(field: Literal["usd", "runs"], answer: str, wanted: Wanted) -> Wanted:
@@ -120,7 +124,7 @@ def _with_ceiling(field: Literal["usd", "runs"], answer: str, wanted: Wanted) ->
     if answer.lower() in ("none", "no", "no limit", "nothing"):
         return replace(wanted, unclear=left)
     number = amount(answer) if re.fullmatch(AMOUNT, answer, re.IGNORECASE) else None
-    if number is None:
+    if number is None or number > MOST_USD:
         return wanted
     if field == "usd":
         return replace(wanted, usd=number, unclear=left)
@@ -144,113 +148,69 @@ def merge(first: Wanted, then: Wanted) -> Wanted:
     )
 
 
-def named_paths(text: str) -> tuple[str, ...]:
-    """The paths that a person wrote out: with a slash, a leading dot or tilde, or quoted like a file."""
-    return tuple(dict.fromkeys(_bare(m.group()) for m in re.finditer(_TOKEN, text) if _is_path(_bare(m.group()))))
-
-
 # -- places and models -------------------------------------------------------------------------------------------------
 
-_TOKEN = r"(?:\"[^\"\n]+\"|'[^'\n]+'|`[^`\n]+`|(?:\\ |[^\s;,\"'`\0])+)"
 _ALONE = r"(?<![\w/.-])"  # a label is no part of a path
 _IS = (
     r"(?![\w/.-])\s*(?:(?:is|are|in|at|from|under|of|lies\s+in|directory|dir|folder|files?|path|pack)\s+)*(?:[:=]\s*)?"
 )
 _MEASURED = r"(?:measured|evaluated|scored|judged|tested|benchmarked|evaluate|measure|score|test)"
 _BENCHMARK = (
-    rf"(?:\b(?:on|using|use|with|against|by)\s+)?(?:the\s+)?{_ALONE}bench(?:mark)?{_IS}(?P<token>{_TOKEN})",
-    rf"\b(?:use\s+)?(?P<token>{_TOKEN})\s+(?:as|is)\s+(?:the\s+|a\s+)?bench(?:mark)?\b",
-    rf"\b{_MEASURED}\s+(?:it\s+)?(?:by|on|with|against|in)\s+(?:the\s+)?(?P<token>{_TOKEN})",
+    rf"(?:\b(?:on|using|use|with|against|by)\s+)?(?:the\s+)?{_ALONE}bench(?:mark)?{_IS}(?P<token>{TOKEN})",
+    rf"{AT_TOKEN}(?:use\s+)?(?P<token>{TOKEN})\s+(?:as|is)\s+(?:the\s+|a\s+)?bench(?:mark)?\b",
+    rf"\b{_MEASURED}\s+(?:it\s+)?(?:by|on|with|against|in)\s+(?:the\s+)?(?P<token>{TOKEN})",
 )
 _DATA_LABEL = r"(?:train(?:ing)?[- ]?)?(?:data(?:[- ]?sets?|[- ]?files?)?|examples)"
 _DATA = (
-    rf"(?:\b(?:on|using|use|with|from)\s+)?(?:the\s+)?{_ALONE}{_DATA_LABEL}{_IS}(?P<token>{_TOKEN})",
-    rf"\b(?:and\s+)?(?:train(?:ed|ing)?|learn(?:ing)?)\s+(?:it\s+)?(?:on|with|from)\s+(?:the\s+)?(?P<token>{_TOKEN})",
-    rf"\b(?:use\s+)?(?P<token>{_TOKEN})\s+(?:as|is|are)\s+(?:the\s+)?(?:training\s+)?data\b",
-    rf"(?:\b(?:on|using|with|from)\s+)?(?<![\w/.])(?P<token>{_TOKEN})",
+    rf"(?:\b(?:on|using|use|with|from)\s+)?(?:the\s+)?{_ALONE}{_DATA_LABEL}{_IS}(?P<token>{TOKEN})",
+    rf"\b(?:and\s+)?(?:train(?:ed|ing)?|learn(?:ing)?)\s+(?:it\s+)?(?:on|with|from)\s+(?:the\s+)?(?P<token>{TOKEN})",
+    rf"{AT_TOKEN}(?:use\s+)?(?P<token>{TOKEN})\s+(?:as|is|are)\s+(?:the\s+)?(?:training\s+)?data\b",
+    rf"(?:\b(?:on|using|with|from)\s+)?(?<![\w/.])(?P<token>{TOKEN})",
 )
-_MORE_DATA = re.compile(rf"\s*(?:,\s*(?:and\s+)?|\band\s+|\+\s*)(?P<token>{_TOKEN})", re.IGNORECASE)
+_MORE_DATA = re.compile(rf"\s*(?:,\s*(?:and\s+)?|\band\s+|\+\s*)(?P<token>{TOKEN})", re.IGNORECASE)
 _LABELLED_MODEL = (
-    rf"\b(?:base[_ -]?)?model\s*(?:is\s+|[:=]\s*)(?P<token>{_TOKEN})",
-    rf"\bbase[_ -]?model\s+(?P<token>{_TOKEN})",
+    rf"\b(?:base[_ -]?)?model\s*(?:is\s+|[:=]\s*)(?P<token>{TOKEN})",
+    rf"\bbase[_ -]?model\s+(?P<token>{TOKEN})",
 )
 _VERBS = r"(?:teach|train|fine-?\s?tune|post-?\s?train|improve|make|get|adapt|tune|take|help|enable|turn)"
 _USED_MODEL = (
-    rf"\b{_VERBS}\s+(?:up\s+)?(?:the\s+)?(?:base\s+)?(?:model\s+)?(?P<token>{_TOKEN})",
-    rf"\bmodel\s+(?P<token>{_TOKEN})",
-    rf"(?P<token>{_TOKEN})\s+model\b",
+    rf"\b{_VERBS}\s+(?:up\s+)?(?:the\s+)?(?:base\s+)?(?:model\s+)?(?P<token>{TOKEN})",
+    rf"\bmodel\s+(?P<token>{TOKEN})",
+    rf"{AT_TOKEN}(?P<token>{TOKEN})\s+model\b",
 )
 _STUDY = (
     rf"(?:\b(?:run|start|do)\s+)?(?:the\s+)?"
-    rf"(?:\bstudy\s+(?:in|at|from|[:=])\s*(?P<token>{_TOKEN})|(?P<file>[^\s;,]*study\.yaml))"
+    rf"(?:\bstudy\s+(?:in|at|from|[:=])\s*(?P<token>{TOKEN})|(?<![^\s;,])(?P<file>[^\s;,]*study\.yaml))"
 )
 _MOST_S = 90 * 86_400.0  # what is longer is a slip more often than a wish
-# A path without an ending, a space, and a file: one path with a space in it, or two things?
-_QUOTED = r"\"[^\"\n]+\"|'[^'\n]+'|`[^`\n]+`"
-_BARE_PATH = r"(?<![^\s=:])[~.\w-]*/(?:\\ |[^\s;,\"'`\0])*(?<![\\.?!:])"
-_SPACED = re.compile(
-    rf"{_QUOTED}|(?P<path>{_BARE_PATH}) [^\s;,\"'`\0]+\.(?:jsonl|ndjson|parquet|json)\b", re.IGNORECASE
-)
-_DATA_FILE = re.compile(r"\.(?:jsonl|ndjson|parquet|json)$", re.IGNORECASE)
 _SIZE = re.compile(r"(?:^|[-_/.])\d+(?:\.\d+)?[mb](?=$|[-_.])", re.IGNORECASE)
+_SIZE_ALONE = re.compile(r"[\d.]+[mb]", re.IGNORECASE)
 _NO_NAMES = """
 a an the it its this that them my our your and or to in on at of for with by from as is are be better good best use
 model models base data dataset benchmark score scores accuracy results sure using which small large language"""
 _WORDS = frozenset(_NO_NAMES.split())
 
 
-class _Text:
-    """A text from which fields are taken: what was taken is blanked, so that it is not read twice."""
-
-    def __init__(self, text: str) -> None:
-        self.rest = text
-
-    def search(self, pattern: str) -> re.Match[str] | None:
-        return re.search(pattern, self.rest, re.IGNORECASE)
-
-    def blank(self, span: tuple[int, int]) -> None:
-        start, end = span
-        self.rest = self.rest[:start] + "\0" * (end - start) + self.rest[end:]
-
-    def take(self, pattern: str, _what: str) -> str | None:
-        found = self.search(pattern)
-        if found is None:
-            return None
-        self.blank(found.span())
-        return _bare(found.group("token") or found.group("file"))
-
-    def take_all(self, pattern: str) -> Sequence[re.Match[str]]:
-        taken = list(re.finditer(pattern, self.rest, re.IGNORECASE))
-        for found in taken:
-            self.blank(found.span())
-        return taken
-
-    def first(self, patterns: tuple[str, ...], fits: Callable[[str, str], bool], *, keep: bool = False) -> str | None:
-        """The token of the first pattern that fits; it is blanked with its label unless it is kept."""
-        for pattern in patterns:
-            for found in re.finditer(pattern, self.rest, re.IGNORECASE):
-                token = found.group("token")
-                if "\0" not in token and fits(_bare(token), found.group()):
-                    if not keep:
-                        self.blank((found.start(), found.start("token") + len(_unstopped(token))))
-                    return _bare(token)
+def _take_study(work: Text) -> str | None:
+    """The directory of a study that is there already."""
+    found = work.take(_STUDY)
+    if found is None:
         return None
-
-    def take_token(self, fits: Callable[[str], bool], *, keep: bool = False) -> str | None:
-        return self.first((rf"(?P<token>{_TOKEN})",), lambda token, _: fits(token), keep=keep)
+    return bare(found["token"] or found["file"]).removesuffix("study.yaml").rstrip("/") or "."
 
 
-def _take_duration(work: _Text) -> float | None:
+def _take_duration(work: Text) -> float | None:
     """The likeliest duration: said to be a budget, or else standing alone, or else spelled out.
 
     None where two contradict each other or one is longer than any study: then the person is asked.
     """
-    either = rf"({DURATION})\s*,?\s*(?:or|no,?|not|rather|instead\s+of)\s+({DURATION})"
+    either = rf"({DURATION})\s*+(?:,\s*+)?(?:or|no,?|not|rather|instead\s+of)\s+({DURATION})"
     for found in work.take_all(either):
         if seconds(found.group(1)) != seconds(found.group(2)):
             return None
-    closing = r"(?:\s+(?:max|total|in\s+all|budget|of\s+time))?\s*(?=$|[;\n.,)])"
-    alone = rf"(?:^|(?<=[;\n.,(]))\s*(?:and\s+)?(?:{AT_MOST})?({DURATION}){closing}"
+    gap = r"[^\S\n]*+"  # after a line's end, not over many: each of them would be tried from every one before
+    closing = rf"(?:\s+(?:max|total|in\s+all|budget|of\s+time))?{gap}(?=$|[;\n.,)])"
+    alone = rf"(?:^|(?<=[;\n.,(])){gap}(?:and\s+)?(?:{AT_MOST})?({DURATION}){closing}"
     spelled = rf"({DURATION})(?<=[a-z]{{3}})"
     likeliest = rf"{NAMED_DURATION}({DURATION})", alone, rf"{BEFORE_DURATION}({DURATION})"
     for pattern in (*likeliest, rf"{AT_MOST}({DURATION})", spelled):
@@ -260,23 +220,23 @@ def _take_duration(work: _Text) -> float | None:
     return None
 
 
-def _take_usd(work: _Text) -> tuple[float | None, bool]:
+def _take_usd(work: Text) -> tuple[float | None, bool]:
     """The ceiling in dollars, and whether it is clear: not where two differ, or money is named in another way."""
     try:
-        usd = the_usd(work.take_all(USD))
+        usd = amounts.the_usd(work.take_all(amounts.USD))
     except ValueError:
         return None, False
-    is_clear = not work.take_all(SOME_MONEY)
+    is_clear = not work.take_all(amounts.SOME_MONEY)
     return usd if is_clear else None, is_clear
 
 
-def _take_runs(work: _Text) -> tuple[int | None, bool]:
+def _take_runs(work: Text) -> tuple[int | None, bool]:
     """The ceiling in runs, and whether it is clear."""
     try:
-        runs = the_runs(work.take_all(RUNS))
+        runs = amounts.the_runs(work.take_all(amounts.RUNS))
     except ValueError:
         return None, False
-    is_clear = not work.take_all(SOME_RUNS)
+    is_clear = not work.take_all(amounts.SOME_RUNS)
     return runs if is_clear else None, is_clear
 
 
@@ -284,82 +244,52 @@ def _is_one_of_two(model: str, text: str) -> bool:
     """Whether another model stands beside it as the other choice."""
     before, _, after = text.partition(model)
     near = [*before.split()[-2:], "", ""][:2], [*after.strip("\"'` ").split()[:2], "", ""][1::-1]
-    others = [_bare(other) for other, joined in near if joined.lower().strip("\"'`") == "or"]
+    others = [bare(other) for other, joined in near if joined.lower().strip("\"'`") == "or"]
     return any(other != model and (_has_size(other) or "/" in other) for other in others)
 
 
-def _take_data(work: _Text) -> tuple[str, ...]:
+def _take_data(work: Text) -> tuple[str, ...]:
     """The training files: the first one by its label or its looks, and those that follow it in a list.
 
     None where a path may have a space in it that is not quoted: half a path is nobody's file.
     """
-    halves = list(_spaced(work.rest))
-    for span in halves:
-        work.blank(span)
+    halves = list(spaced(work.rest))
     if halves:
+        work.blank(*halves)
         return ()
     for number, pattern in enumerate(_DATA):
         for found in re.finditer(pattern, work.rest, re.IGNORECASE):
             token = found.group("token")
-            looks_enough = number < len(_DATA) - 1 and _is_place(_bare(token), found.group())
-            if "\0" in token or not (_DATA_FILE.search(_bare(token)) or looks_enough):
+            looks_enough = number < len(_DATA) - 1 and _is_place(bare(token), found.group())
+            if "\0" in token or not (is_data_file(bare(token)) or looks_enough):
                 continue
-            end = found.start("token") + len(_unstopped(token))
-            files = [_bare(token)]
-            while (more := _MORE_DATA.match(work.rest, end)) and _DATA_FILE.search(_bare(more.group("token"))):
-                files.append(_bare(more.group("token")))
-                end = more.start("token") + len(_unstopped(more.group("token")))
+            end = found.start("token") + len(unstopped(token))
+            files = [bare(token)]
+            while (more := _MORE_DATA.match(work.rest, end)) and is_data_file(bare(more.group("token"))):
+                files.append(bare(more.group("token")))
+                end = more.start("token") + len(unstopped(more.group("token")))
             work.blank((found.start(), end))
-            return tuple(dict.fromkeys([*files, *_further(work)]))
+            return tuple(dict.fromkeys([*files, *work.take_tokens(is_data_file)]))
     return ()
-
-
-def _spaced(text: str) -> Iterator[tuple[int, int]]:
-    """Where a path that is not quoted may have a space in it."""
-    for found in _SPACED.finditer(text):
-        if found["path"] and not _DATA_FILE.search(found["path"]):
-            yield found.span()
-
-
-def _further(work: _Text) -> Iterator[str]:
-    """Training files that stand elsewhere in the text."""
-    while (file := work.take_token(lambda t: bool(_DATA_FILE.search(t)))) is not None:
-        yield file
-
-
-def _is_path(token: str) -> bool:
-    return (
-        ("/" in token and "://" not in token) or token.startswith(("./", "~", "..")) or bool(_DATA_FILE.search(token))
-    )
 
 
 def _is_place(token: str, said: str) -> bool:
     """A path; or a plain name where a colon, an equals sign or quotes say that it is meant."""
-    plain = token.lower() not in _WORDS and bool(re.search(r"[:=]\s*\S+$|[\"'`]", said))
-    return _is_path(token) or plain or ("-" in token and token.lower() not in _WORDS)
+    plain = token.lower() not in _WORDS and is_marked(said)
+    return is_path(token) or plain or ("-" in token and token.lower() not in _WORDS)
 
 
 def _is_model(token: str, said: str) -> bool:
     """A name that models have: with digits, a size or an owner; or what a label or `teach X to` makes one."""
-    if token.lower() in _WORDS or _DATA_FILE.search(token) or re.fullmatch(r"[\d.,%]+", token):
+    if token.lower() in _WORDS or is_data_file(token) or re.fullmatch(r"[\d.,%]+[mb]?", token, re.IGNORECASE):
         return False
     labelled = bool(re.search(r"model\s*(?:is\s|[:=])|base[_ -]?model\s", said, re.IGNORECASE))
     return labelled or bool(re.search(r"\d", token)) or "/" in token
 
 
 def _has_size(token: str) -> bool:
-    return bool(_SIZE.search(token)) and not _DATA_FILE.search(token)
-
-
-def _unstopped(token: str) -> str:
-    return token if token[:1] in "\"'`" else token.rstrip(".,;:!?)")
-
-
-def _bare(token: str) -> str:
-    """A token without quotes and without the punctuation of its sentence."""
-    token = _unstopped(token.strip())
-    is_quoted = len(token) > 1 and token[0] in "\"'`" and token[-1] == token[0]
-    return token[1:-1] if is_quoted else token.strip("\"'`(").replace("\\ ", " ")
+    """Whether a model's size is in its name; a size alone is no name."""
+    return bool(_SIZE.search(token)) and not is_data_file(token) and not _SIZE_ALONE.fullmatch(token)
 
 
 # -- the goal ----------------------------------------------------------------------------------------------------------
@@ -367,15 +297,15 @@ def _bare(token: str) -> str:
 _GOAL = re.compile(r"\b(?:goal|task|objective)\s*(?:is|[:=])\s*([^;\n\0]+)", re.IGNORECASE)
 _TASK = re.compile(rf"\b(?:{_VERBS[3:-1]}|learn|raise|increase|boost|reduce|lower|beat)\b", re.IGNORECASE)
 _ENDS = re.compile(r"\0+|[;\n]|[.!?](?=\s|\0|$)")
-_LOOSE = (
-    r"(?:in|on|within|for|with|using|use|by|and|then|the|a|at|from|under|against|of|as|is|are|it|please|most|no|more"
-    r"|than|up|to|measured|evaluated|scored|train|trained|budget|time|wall|clock)"
-)
+_LOOSE = """
+in on within for with using use by and then the a at from under against of as is are it please most no more than up to
+measured evaluated scored train trained budget time wall clock"""
+_LOOSE_WORDS = frozenset(_LOOSE.split())
 _LOOSE_START = re.compile(
     r"^(?:[\s,:()–-]|\b(?:(?:i|we)(?:'d|\s+would)?\s+(?:want|like)(?:\s+you)?\s+to|(?:can|could|would)\s+you)\s|\b(?:and|then|please|in|on|with|using|for|by|at|so)\b(?!-))+",
     re.IGNORECASE,
 )
-_LOOSE_END = re.compile(rf"(?:[\s,:(–-]|\b{_LOOSE})+$", re.IGNORECASE)
+_WORD = re.compile(r"\w+|[^\w\s,:(–-]")
 _START = re.compile(r"(?:start|begin)(?:ing)?\s+(?:from|with)\b", re.IGNORECASE)  # says the model, not the goal
 _FEWEST_WORDS = 3
 
@@ -385,7 +315,7 @@ def _goal(text: str) -> str | None:
     labelled = _GOAL.search(text)
     if labelled:
         return _trimmed(labelled.group(1)) or None
-    text = re.sub(r"\0+(?=\s*,?\s*(?:to|so)\b)", " ", text)  # `train X on \0 to do Y` is one sentence
+    text = re.sub(r"(?<!\0)\0++(?=\s*+(?:,\s*+)?(?:to|so)\b)", " ", text)  # `train X on \0 to do Y` is one sentence
     pieces = [piece for piece in (_trimmed(p) for p in _ENDS.split(text)) if len(piece.split()) >= _FEWEST_WORDS]
     pieces = [piece for piece in pieces if not _START.match(piece)]
     with_task = [piece for piece in pieces if _TASK.search(piece)]
@@ -394,5 +324,6 @@ def _goal(text: str) -> str | None:
 
 def _trimmed(piece: str) -> str:
     piece = _LOOSE_START.sub("", " ".join(piece.split()))
-    shorter = _LOOSE_END.sub("", f" {piece}").strip()
+    meant = [found.end() for found in _WORD.finditer(piece) if found.group().lower() not in _LOOSE_WORDS]
+    shorter = piece[: meant[-1] if meant else 0]
     return shorter[:1].upper() + shorter[1:]

@@ -42,7 +42,7 @@ class Verdict(BaseModel):
     """What the judge hands in."""
 
     reason: str = Field(description="one or two sentences: what decided", max_length=2000)
-    score: int = Field(ge=0, le=_TOP, description="0 nothing of the rubric is met, 10 all of it")
+    score: int = Field(ge=0, le=_TOP, description="from 0 to 10, as the instructions say")
 
 
 @dataclass(slots=True)

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
-from uuid import uuid4
 
 from pydantic_ai import Agent
 from pydantic_ai.exceptions import AgentRunError, FallbackExceptionGroup, ModelAPIError, RunCancelled, UserError
@@ -30,19 +28,20 @@ from pydantic_ai.messages import (
 from pydantic_ai.models import Model
 from pydantic_ai.run import AgentRunResult
 from pydantic_ai.settings import ModelSettings
-from pydantic_ai.tools import DeferredToolRequests, DeferredToolResults
-from pydantic_ai.usage import UsageLimits
+from pydantic_ai.tools import DeferredToolRequests
 from pydantic_ai_harness.compaction import compact_now
 
+from labwright.agent.attaching import attach, leave
+from labwright.agent.deadline import Deadline
 from labwright.agent.deps import Deps
 from labwright.agent.models import classify, explain, leaves
 from labwright.agent.models.errors import broke_off
 from labwright.agent.resuming import Standing, open_calls, take_up, unsent, without_cut
+from labwright.agent.running import OnEvent, TurnRun
 from labwright.agent.steps import LedgerStepStore, decoded
 from labwright.contracts.errors import BudgetError, LabwrightError, StorageError, UsageError
 from labwright.contracts.sessions import (
     Approval,
-    SessionAttached,
     SessionEnded,
     SessionSuspended,
     SessionView,
@@ -54,9 +53,9 @@ from labwright.study.lock import held
 
 Kind = Literal["done", "failed", "budget", "waiting", "interrupted"]
 EXIT_CODES: dict[Kind, int] = {"done": 0, "failed": 1, "budget": 3, "waiting": 4, "interrupted": 1}
-OnEvent = Callable[[Any], None]
 _MOST_CUTS = 2  # answers that broke off and are asked for again, in one turn
 _INTERRUPTED = "interrupted; what was done is kept"
+_TIME_IS_OVER = "the session's time is over (--budget-hours): what was running was ended, what was done is kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +137,14 @@ class Session:
         if text is not None:
             text = self._deps.redactor.redact(text)
             self._record(UserSaid(self._deps.session_id, text))
+        deadline = Deadline(self._deps.spending, cancellation)
         try:
-            outcome = await self._checked_turn(text, on_event, stream=stream, cancellation=cancellation)
+            async with deadline:
+                outcome = await self._checked_turn(text, on_event, stream=stream, cancellation=deadline.cancellation)
         except _StillOpenError as error:
             outcome = Outcome("waiting", _waits_for(error.approvals), error.approvals)
         except RunCancelled:
-            outcome = Outcome("interrupted", _INTERRUPTED)
+            outcome = Outcome("budget", _TIME_IS_OVER) if deadline.is_over else Outcome("interrupted", _INTERRUPTED)
         except asyncio.CancelledError:  # whoever waits for this turn leaves
             self._end(Outcome("interrupted", _INTERRUPTED))
             raise
@@ -181,7 +182,7 @@ class Session:
                 text = None
 
     async def _turn(self, text: str | None, on_event: OnEvent, *, stream: bool, cancellation: Any) -> Outcome:
-        run = _Run(self._agent, self._deps, self.model, self.settings, on_event, stream, cancellation)
+        run = TurnRun(self._agent, self._deps, self.model, self.settings, on_event, stream, cancellation)
         said: str | None = "\n\n".join(unsent(self._view(), self._history(everything=True))) or text
         while True:
             log = self._history()
@@ -210,7 +211,7 @@ class Session:
             ):
                 return outcome
 
-    async def _run(self, run: _Run, said: str | None, standing: Standing) -> AgentRunResult[Any]:
+    async def _run(self, run: TurnRun, said: str | None, standing: Standing) -> AgentRunResult[Any]:
         """Once more after an overflow, with a shorter history; and where an answer broke off in the middle."""
         history, results = standing.history, standing.results
         compacted, cuts = False, 0
@@ -329,14 +330,14 @@ class Session:
     # -- bookkeeping ---------------------------------------------------------------------------------------------------
 
     def _attach(self) -> None:
-        self._record(SessionAttached(self._deps.session_id, os.getpid(), self.model_id))
+        attach(self._deps.ledger, self._deps.session_id, self.model_id)
 
     def _end(self, outcome: Outcome) -> None:
         session_id = self._deps.session_id
         if outcome.kind == "waiting":
-            self._record(SessionSuspended(session_id, outcome.text))
+            leave(self._deps.ledger, SessionSuspended(session_id, outcome.text))
         else:
-            self._record(SessionEnded(session_id, outcome.kind, outcome.text))
+            leave(self._deps.ledger, SessionEnded(session_id, outcome.kind, outcome.text))
 
     def _open(self, ids: Sequence[str]) -> tuple[Approval, ...]:
         return tuple(a for a in self._view().open_approvals if a.id in ids)
@@ -357,42 +358,6 @@ class Session:
     def _save_detached(self, ids: Sequence[str]) -> None:
         if tuple(ids) != self._detached():
             self._deps.ledger.save_head(self._deps.session_id, json.dumps({"detached": list(ids)}).encode())
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """One run of the agent, streaming or not, with its events handed on."""
-
-    agent: Agent[Deps, Any]
-    deps: Deps
-    model: Model
-    settings: ModelSettings
-    on_event: OnEvent
-    stream: bool
-    cancellation: Any
-
-    async def __call__(
-        self, text: str | None, history: Sequence[ModelMessage], results: DeferredToolResults | None
-    ) -> AgentRunResult[Any]:
-        async with self.agent.iter(
-            text,
-            message_history=list(history) or None,
-            deferred_tool_results=results,
-            conversation_id=self.deps.session_id,
-            run_id=uuid4().hex,
-            model=self.model,
-            model_settings=self.settings or None,
-            deps=self.deps,
-            usage_limits=UsageLimits(request_limit=None),  # the ledger's ceilings hold, also over processes
-            cancellation_token=self.cancellation,
-        ) as run:
-            async for node in run:
-                if Agent.is_call_tools_node(node) or (self.stream and Agent.is_model_request_node(node)):
-                    async with node.stream(run.ctx) as events:
-                        async for event in events:
-                            self.on_event(event)
-        assert run.result is not None
-        return run.result
 
 
 def _is_unfinished(history: Sequence[ModelMessage]) -> bool:

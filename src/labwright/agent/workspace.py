@@ -27,7 +27,7 @@ from pydantic_ai_harness.docker_sandbox import DockerSandbox, DockerSandboxBacke
 from labwright.agent.deps import Deps
 from labwright.compute import Mounts, Sandbox, fence
 
-_DOCKER_ANSWERS_S = 10.0
+_DOCKER_ANSWERS_S = 30.0
 _TASKS = 1024  # processes and threads of one command
 _MEMORY_SHARE = 0.85  # of the machine's
 

@@ -84,7 +84,7 @@ _SECRET_KEY = re.compile(
     r"|refresh[-_]?token|auth[-_]?token|private[-_]?key|authorization|secret[-_]?access[-_]?key)$"
 )
 
-_ESCAPED_BACKSLASH = re.compile(r"\\+u005[cC]")
+_ESCAPED_BACKSLASH = re.compile(r"(?<!\\)\\+u005[cC]")  # from a run's first on: else a long one takes its square
 _ESCAPE = re.compile(r"\\+(u[0-9a-fA-F]{4}|[\s\S])")
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 

@@ -13,17 +13,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Final
 
-from labwright.contracts.errors import BudgetError
-from labwright.contracts.sessions import (
-    MAIN_AGENT,
-    LlmReconciled,
-    LlmReleased,
-    LlmReserved,
-    SessionAccount,
-    SpendingLeft,
-)
+from labwright.contracts.errors import BudgetError, SessionBudgetError
+from labwright.contracts.sessions import MAIN_AGENT, LlmReconciled, LlmReleased, LlmReserved, SessionAccount
 from labwright.ledger import Ledger
 
 FINAL_SHARE: Final = 0.1
@@ -32,12 +26,55 @@ FINAL_SHARE: Final = 0.1
 _ROUNDING_USD: Final = 1e-9  # ten times ten cents are a dollar
 
 
-class SpendingKeeper:
-    """Keeps one session inside its budget. Calls are named by the caller, so asking twice reserves once."""
+@dataclass(frozen=True, slots=True)
+class SpendingLeft:
+    """What nobody has used or reserved; None where there is no ceiling, negative where one was passed."""
 
-    def __init__(self, ledger: Ledger, session_id: str, *, now: Callable[[], float] = time.time) -> None:
+    usd: float | None
+    tokens: int | None
+    steps: int | None
+    wall_clock_s: float | None
+    working_s: float | None  # of the wall-clock, what is left before the part that is kept for the final evaluation
+    unpriced_calls: int  # calls whose dollars nobody knows; they are in no number here
+
+    @property
+    def in_words(self) -> str:
+        """For a person, or for the model."""
+        parts = []
+        if self.usd is not None:
+            parts.append(f"${max(self.usd, 0.0):.2f}")
+        if self.wall_clock_s is not None and self.working_s is not None:
+            whole, working = max(self.wall_clock_s, 0.0) / 60, max(self.working_s, 0.0) / 60
+            parts.append(f"{whole:.0f} min ({working:.0f} min before the time kept for the final evaluation)")
+        if self.tokens is not None:
+            parts.append(f"{max(self.tokens, 0):,} tokens")
+        if self.steps is not None:
+            parts.append(f"{max(self.steps, 0)} steps")
+        text = ", ".join(parts) if parts else "no ceilings"
+        calls = "1 call has" if self.unpriced_calls == 1 else f"{self.unpriced_calls} calls have"
+        return f"{text}; {calls} no known price" if self.unpriced_calls else text
+
+
+class SpendingKeeper:
+    """Keeps one session inside its budget. Calls are named by the caller, so asking twice reserves once.
+
+    A session that books what a study's judge takes names the `study_id`: the sessions that created the study pay for
+    it, so their ceilings on dollars and tokens are looked at as well. `kept_usd` of the own ceiling are left alone.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        session_id: str,
+        *,
+        study_id: str | None = None,
+        kept_usd: float = 0.0,
+        now: Callable[[], float] = time.time,
+    ) -> None:
         self._ledger = ledger
         self._session_id = session_id
+        self._study_id = study_id
+        self._kept_usd = kept_usd
         self._now = now
 
     def reserve(
@@ -54,6 +91,7 @@ class SpendingKeeper:
 
         Raises:
             BudgetError: a ceiling would be crossed; says which, how much is left, and the cure. Nothing is recorded.
+            SessionBudgetError: the same, of a session that created the study.
         """
         if usd is not None and not (math.isfinite(usd) and usd >= 0):
             usd = None
@@ -63,7 +101,9 @@ class SpendingKeeper:
         moment = self._now()
         with self._ledger.deciding() as decision:
             if decision.llm_call(self._session_id, call_id) is None:
-                _must_fit(decision.account(self._session_id, moment), worst)
+                _must_fit(_without(decision.account(self._session_id, moment), self._kept_usd), worst)
+                for creator in decision.creators(self._study_id) if self._study_id is not None else ():
+                    _must_fit_creator(decision.account(creator, moment), worst)
                 decision.record(worst, at=moment)
 
     def reconcile(
@@ -175,6 +215,23 @@ def _must_fit(account: SessionAccount, call: LlmReserved) -> None:
             where=account.session_id,
             cure=f"raise the session's ceiling ({option}), or end it with what there is",
         )
+
+
+def _without(account: SessionAccount, kept_usd: float) -> SessionAccount:
+    """The account without dollars that are kept for something else."""
+    budget = account.budget
+    if not kept_usd or budget.usd is None:
+        return account
+    return replace(account, budget=replace(budget, usd=max(budget.usd - kept_usd, 0.0)))
+
+
+def _must_fit_creator(account: SessionAccount, call: LlmReserved) -> None:
+    """Of a session that created the study: its time and its steps are its own agent's, its money is everyone's."""
+    money = replace(account, budget=replace(account.budget, wall_clock_s=None, steps=None))
+    try:
+        _must_fit(money, call)
+    except BudgetError as error:
+        raise SessionBudgetError(error.what, where=error.where, cure=error.cure) from error
 
 
 def _amount(said: int | None, otherwise: int) -> int:

@@ -44,8 +44,10 @@ class DataDesk(Protocol):
     def lineage(self, src: str, row: int | None) -> list[str]:
         """What made it, or where a row came from, in lines."""
 
-    def convert(self, src: str, out: Path, to: str, split: str | None) -> Conversion:
-        """Into another layout; the file is a version."""
+    def convert(
+        self, src: str, out: Path, to: str, split: str | None, columns: Mapping[str, str] | None = None
+    ) -> Conversion:
+        """Into another layout; the file is a version. `columns` are by role, where their names do not tell."""
 
     def transform(self, name: str, src: str, out: Path, options: Mapping[str, Any]) -> Mapping[str, Any]:
         """dedup, filter, subset or upsample."""

@@ -8,7 +8,7 @@ from typing import Any
 from labwright.contracts.research import BASE, Comparison, Evaluation, Run, RunState, StudyState, Trial
 from labwright.contracts.specs import Split
 from labwright.contracts.views import StudyView
-from labwright.study import detached, standing
+from labwright.study import detached, elsewhere, standing
 from labwright.study.conclusion import kept_document
 from labwright.study.naming import short
 from labwright.tools.answers import clipped, rounded
@@ -117,6 +117,9 @@ def _hint(view: StudyView, alive: bool) -> str | None:
     """The next step, where the state alone does not say it."""
     if alive:
         return None
+    seen = elsewhere.of_study(view)
+    if seen is not None:
+        return f"it runs {elsewhere.told(seen)}, as far as anybody here knows: leave it, or ask a person"
     if view.state is StudyState.RUNNING:
         return f"its process is gone; study_run goes on. It said last: {detached.last_words(Path(view.directory))}"
     if view.state is StudyState.CREATED:

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic_ai.toolsets import FunctionToolset
 
-from labwright.contracts.effects import Cost
-from labwright.contracts.errors import LabwrightError, UsageError
+from labwright.contracts.errors import UsageError
 from labwright.contracts.research import BASE, Evaluation, Hypothesis, StudyState
 from labwright.contracts.views import StudyView
 from labwright.literature import ids
@@ -25,17 +23,17 @@ from labwright.study.drafting import Draft, write_draft
 from labwright.study.engine import STOP_FILE
 from labwright.study.naming import short
 from labwright.study.proposing import Idea, Script, ablate, find_trial, propose
-from labwright.study.scripts import content_hash, kept
-from labwright.study.spec import STUDY_FILE, bundled_recipes, read_study, recipe_path
+from labwright.study.scripts import content_hash
+from labwright.study.spec import STUDY_FILE, bundled_recipes, read_study
 from labwright.tools.answers import answer, clipped, page, rounded
 from labwright.tools.declare import declare
 from labwright.tools.desk import Desk, find_path
 from labwright.tools.family import Family
 from labwright.tools.standing import compared, study_document, trial_line
+from labwright.tools.studypreviews import StudyPreviews, script_of
 
 _LONGEST_WAIT_S = 1800.0
 _LOOK_S = 1.0
-_LONGEST_SCRIPT = 100_000
 
 DESCRIPTION = "create and run post-training studies: controls, trials, referee's verdicts, sealed test, report"
 INSTRUCTIONS = """\
@@ -48,13 +46,13 @@ Scores are [estimate, low, high] as fractions."""
 
 def family(desk: Desk) -> Family:
     """The tools of studies at a desk."""
-    do = StudyTools(desk)
+    do, shows = StudyTools(desk), StudyPreviews(desk)
     running = partial(
         declare,
         effects=("execute", "spend"),
-        cost=do.cost_of_running,
+        cost=shows.cost_of_running,
         sandboxed=desk.runs_are_sandboxed,
-        preview=do.preview_of_running,
+        preview=shows.preview_of_running,
     )
     tools = [
         declare(do.study_create, effects=("write",)),
@@ -64,8 +62,8 @@ def family(desk: Desk) -> Family:
             do.study_propose_script,
             effects=("write", "execute"),
             sandboxed=desk.runs_are_sandboxed,
-            preview=do.preview_of_script,
-            pin=do.pin_script,
+            preview=shows.preview_of_script,
+            pin=shows.pin_script,
         ),
         declare(do.study_ablate, effects=("write",)),
         running(do.study_run),
@@ -197,7 +195,7 @@ class StudyTools:
             parent: trial
             sha256: leave empty
         """
-        content = self._script(script)
+        content = script_of(self._desk, script)
         if sha256 and content_hash(content) != sha256:
             cure = "propose it again, so that what runs is what was seen"
             raise UsageError("the script was changed after it was approved", where=script, cure=cure)
@@ -338,72 +336,6 @@ class StudyTools:
         if entry is None:
             raise UsageError("this paper was not read in this lab", where=source, cure="read it first: paper_read")
         return f"{entry.paper.id} {clipped(entry.paper.title, 100)}"
-
-    # -- what a call costs, and what an approval shows -----------------------------------------------------------------
-
-    def cost_of_running(self, args: Mapping[str, Any]) -> Cost:
-        """All that is left of the study's budget: what a run of it may take."""
-        try:
-            view = self._ledger.study_view(str(args.get("study", "")))
-        except LabwrightError:
-            return Cost()  # the call will be refused
-        if view.state is StudyState.FINISHED:
-            return Cost()  # nothing is left to run
-        left_s = max(view.budget.left_wall_clock_s, 0.0)
-        gpu_hours = view.spec.budget.gpu_hours
-        left_gpu = max(gpu_hours - view.budget.used_gpu_hours, 0.0) if gpu_hours is not None else 0.0
-        return Cost(max(view.budget.left_usd, 0.0), left_gpu, left_s)
-
-    def preview_of_running(self, args: Mapping[str, Any]) -> str:
-        """The study's plan: data, recipe, trials that wait, ceilings."""
-        try:
-            view = self._ledger.study_view(str(args.get("study", "")))
-        except LabwrightError as error:
-            return error.one_line()
-        waiting = [trial for trial in view.trials if not view.runs_of(trial.id)]
-        lines = [
-            f"goal: {view.spec.goal}",
-            f"base model: {view.spec.base_model}",
-            f"data: {', '.join(d.name for d in view.spec.data)}",
-            f"recipe: {view.spec.recipe.name} {dict(view.spec.recipe.params)}",
-            f"left: {view.budget.left_wall_clock_s:.0f} s, {view.budget.left_runs} runs",
-            *(["trials that wait:"] if waiting else []),
-            *(f"  {short(view.id, trial.id)}: {trial.change}" for trial in waiting),
-        ]
-        if view.spec.recipe.name not in bundled_recipes():
-            lines += _shown(recipe_path(view.spec.recipe.name, Path(view.source)))
-        for recipe in dict.fromkeys(trial.recipe for trial in waiting):
-            try:
-                script = kept(recipe, Path(view.directory))
-            except LabwrightError as error:
-                lines += ["", error.one_line()]
-                continue
-            lines += _shown(script) if script is not None else []
-        return "\n".join(lines)
-
-    def preview_of_script(self, args: Mapping[str, Any]) -> str:
-        """The script, word for word."""
-        try:
-            content = self._script(str(args.get("script", "")))
-        except LabwrightError as error:
-            return error.one_line()
-        return f"--- {args.get('script')} (sha256 {content_hash(content)})\n{content.decode(errors='replace')}"
-
-    def pin_script(self, args: Mapping[str, Any]) -> dict[str, Any]:
-        """The arguments with the hash of the script as it is now."""
-        return {**args, "sha256": content_hash(self._script(str(args.get("script", ""))))}
-
-    def _script(self, name: str) -> bytes:
-        path = find_path(self._desk, name)
-        if path.suffix != ".py" or not path.is_file():
-            raise UsageError("a recipe is a Python script", where=name, cure="name a .py file of the workspace")
-        if path.stat().st_size > _LONGEST_SCRIPT:
-            raise UsageError("the script is too long to be read by a person", where=name, cure="keep it under 100 kB")
-        return path.read_bytes()
-
-
-def _shown(script: Path) -> list[str]:
-    return ["", f"--- {script.name}", script.read_text(errors="replace")[:_LONGEST_SCRIPT]]
 
 
 def _verdict(view: StudyView, number: int) -> dict[str, Any]:

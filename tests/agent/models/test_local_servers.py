@@ -67,11 +67,11 @@ def test_a_probe_of_something_else_says_so() -> None:
 
 
 def test_silent_servers_are_given_up_on_together_and_soon() -> None:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(12)]
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(40)]
     ports = {f"s{i}": s.getsockname()[1] for i, s in enumerate(sockets)}
     began = time.monotonic()
     found = find_servers(ModelAccess(ports=ports), timeout_s=1.5)
-    assert time.monotonic() - began < 12 * 1.5  # one after the other would take this long
+    assert time.monotonic() - began < 40 * 1.5  # one after the other would take this long
     assert all(s.why == "does not answer within 1.5 s" for s in found)
     for s in sockets:
         s.close()

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from labwright.agent.models.access import ModelAccess
 from labwright.contracts.errors import ModelError
 
-PROBE_TIMEOUT_S = 2.0
+PROBE_TIMEOUT_S = 5.0
 _VERSION = re.compile(r"v\d+[a-z0-9]*")
 
 
