@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from tests.servers.ledger_places import bare_url as bare_url
 from tests.servers.ledger_places import ledger_url as ledger_url
 from tests.servers.ledger_places import postgres_ledger as postgres_ledger
@@ -25,7 +25,10 @@ IN_A_WORKER = "PYTEST_XDIST_WORKER" in os.environ
 if IN_A_WORKER:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # a worker has one core; two that use all of them wait for each other
 
-settings.register_profile("labwright", deadline=None)  # a busy machine is no defect
+# A busy machine is no defect, and neither is an unlucky day: everybody gets the same examples. New ones are looked for
+# with `--hypothesis-profile=explore`.
+settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("labwright", settings.get_profile("explore"), derandomize=True, database=None)
 settings.load_profile("labwright")
 
 

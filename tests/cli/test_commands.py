@@ -80,11 +80,11 @@ def test_the_study_that_init_writes_runs(shell: Shell, tmp_path: Path, tiny_mode
     spec.write_text(toy)
     (tmp_path / "mine" / "toy.py").write_text(RECIPE)
 
-    out, progress = shell("study", "run", "mine", "--json", "--budget-hours", "0.1")
+    out, progress = shell("study", "run", "mine", "--json", "--budget-hours", "5")
     document = json.loads(out)
     assert document.keys() >= PROMISED
     assert (document["study"], document["state"]) == ("mine-1", "finished")
-    assert document["budget"]["wall_clock_s"] == 360
+    assert document["budget"]["wall_clock_s"] == 18_000
     assert "phase: search" in progress
     assert Path(document["report"]).is_file()
     assert (Path(document["best_model"]) / "config.json").is_file()
@@ -147,7 +147,17 @@ def test_eval_scores_a_model_on_dev_and_leaves_the_sealed_test_to_a_person(
 
 def test_doctor_says_what_is_there_and_where_the_home_cannot_be_written(shell: Shell, tmp_path: Path) -> None:
     names = {check["name"] for check in shell.json("doctor")["checks"]}
-    expected = {"python", "cores", "memory", "gpu", "boundary", "ceilings", "training libraries", "lab home", "keys"}
+    expected = {
+        "python",
+        "cores",
+        "memory",
+        "gpu",
+        "boundary",
+        "programs",
+        "ceilings",
+        "training libraries",
+        "lab home",
+    }
     assert expected <= names
     (tmp_path / "file").write_text("")
     out, _ = shell("doctor", code=1, LABWRIGHT_HOME=str(tmp_path / "file" / "home"), LABWRIGHT_CGROUPS="off")
@@ -202,6 +212,7 @@ MISTAKES = [
     (("verify", "nowhere"), 2, "there is no such bundle"),
     (("eval", "nothing", "good/benchmark"), 2, "there is no base model 'nothing'"),
     (("eval", "nothing", "nowhere"), 2, "there is no such directory"),
+    (("eval", "nothing", "good"), 2, "it is a study, whose benchmark is good/benchmark"),
 ]
 
 

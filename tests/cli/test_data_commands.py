@@ -98,6 +98,7 @@ def test_rows_are_generated_from_a_spec_and_known_as_a_version(shell: Shell, tmp
         (("inspect", "nope.jsonl"), 2, "nope.jsonl"),
         (("inspect", "hub:org/nothing"), 1, "org/nothing"),
         (("convert", "train.jsonl", "x.jsonl", "--to", "poetry"), 2, "there is no 'poetry'"),
+        (("convert", "train.jsonl", "x.jsonl", "--to", "prompt", "--column", "prompt"), 2, "which column it is"),
         (("filter", "train.jsonl", "x.jsonl", "--where", "read_text('/etc/passwd') = ''"), 2, "is not allowed here"),
         (("filter", "train.jsonl", "x.jsonl", "--where", "level = 'none'"), 2, "leaves no rows"),
         (("mix", "train.jsonl=a", "x.jsonl"), 2, "is not NAME=NUMBER"),

@@ -142,11 +142,11 @@ def test_a_missing_input_is_refused(make: Callable[[], Backend], tmp_path: Path)
 def test_a_live_run_is_followed_and_cancelled_from_another_instance(
     make_detached: Callable[[], Backend], tmp_path: Path
 ) -> None:
-    handle = make_detached().submit(order(tmp_path / "run", "import time; print('up', flush=True); time.sleep(60)"))
+    handle = make_detached().submit(order(tmp_path / "run", "import time; print('up', flush=True); time.sleep(600)"))
     other = make_detached()
     lines = other.logs(handle, follow=True)
     assert next(lines) == "up"
-    assert other.poll(handle).state is RunState.RUNNING
+    wait_for(lambda: other.poll(handle).state is RunState.RUNNING)  # it may speak before its supervisor does
     other.cancel(handle)
     list(lines)
     status = other.poll(handle)

@@ -74,10 +74,16 @@ class Lab:
         Raises:
             UsageError: an unknown study, researcher or backend; the cure names the known ones.
         """
+        return StudyEngine(self.engine_parts(progress=progress, researcher=researcher, backend=backend), study_id)
+
+    def engine_parts(
+        self, *, progress: ProgressSink | None = None, researcher: str = "autopilot", backend: str = "process"
+    ) -> EngineParts:
+        """What `engine` puts an engine together from, for whoever wants one of them to be another."""
         check_names(researcher, backend)
         environment = self._environment()
         process = ProcessBackend(self.home, self.sandbox, cpu_slots=self.settings.cpu_slots)
-        parts = EngineParts(
+        return EngineParts(
             ledger=self.ledger,
             backend=process,
             referee=self.referee(),
@@ -91,7 +97,6 @@ class Lab:
             resolve_model=lambda name, study_dir, on_progress: resolve(name, self.home, study_dir, on_progress),
             find_recipe=recipe_path,
         )
-        return StudyEngine(parts, study_id)
 
     def referee(self) -> RefereeClient:
         """A client of the referee; its process starts when it is first asked something."""
@@ -151,4 +156,7 @@ def check_names(researcher: str, backend: str) -> None:
         ("--backend", "backend", backend, BACKENDS),
     ):
         if name not in known:
-            raise UsageError(f"there is no {what} {name!r}", where=option, cure=f"use {' or '.join(known)}")
+            cure = f"use {' or '.join(known)}"
+            if option == "--model":
+                cure += f'; a language model is given the goal instead: labwright run "GOAL" --model {name}'
+            raise UsageError(f"there is no {what} {name!r}", where=option, cure=cure)

@@ -23,4 +23,12 @@ class Lines:
         if isinstance(event, FunctionToolCallEvent):
             print(f"→ {event.part.tool_name} {one_line(event.part.args_as_json_str())}", file=self.out, flush=True)
         elif isinstance(event, FunctionToolResultEvent):
-            print(f"  {one_line(str(event.part.content))}", file=self.out, flush=True)
+            print(f"  {one_line(_words(event.part.content))}", file=self.out, flush=True)
+
+
+def _words(content: object) -> str:
+    """A result as text; of one that is only a message, such as a family of tools that was loaded, the message."""
+    match content:
+        case {"message": str(message), **rest} if not rest:
+            return message
+    return str(content)

@@ -33,7 +33,7 @@ def act(
     except ModuleNotFoundError as error:  # of an extra; one of our own is a defect
         if error.name is None or error.name.partition(".")[0] == "labwright":
             raise
-        cure = "make install, or: pip install 'labwright[train,agent,literature]'"
+        cure = f"make install, or: {sys.executable} -m pip install 'labwright[train,agent,literature]'"
         return _told(UsageError(f"the package {error.name} is not installed", cure=cure), as_json)
     except BrokenPipeError:  # whoever read the answer, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

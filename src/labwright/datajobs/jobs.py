@@ -23,10 +23,12 @@ from pydantic import JsonValue, SecretStr, TypeAdapter, ValidationError
 
 from labwright.assemble import Lab
 from labwright.compute import ProcessBackend, apart
+from labwright.compute.whereabouts import whereabouts
 from labwright.config import Settings
 from labwright.contracts.datajobs import JobAsked, JobStanding, JobState, ScoringAsked, SpecSeen, SynthesisAsked
 from labwright.contracts.effects import Cost
 from labwright.contracts.errors import StorageError, UsageError
+from labwright.contracts.processes import ProcessMark
 from labwright.data.synthesis import SpecFile, read_spec
 from labwright.data.synthesis.outputs import Places
 from labwright.study.lock import held
@@ -96,7 +98,8 @@ class DataJobs:
         for job in self._running():
             if job.asked.out == asked.out:
                 return job
-            if isinstance(asked, ScoringAsked) and isinstance(job.asked, ScoringAsked):
+            both_score = isinstance(asked, ScoringAsked) and isinstance(job.asked, ScoringAsked)
+            if both_score and self._on_another_machine(job.id) is None:
                 cure = f"data_job_wait for {job.id}, or data_job_stop"
                 raise UsageError(f"a model is scoring rows already, for {Path(job.asked.out).name}", cure=cure)
         asks_a_model = False
@@ -125,6 +128,8 @@ class DataJobs:
             return replace(now, state=end.state, result=end.result, error=end.error)
         if alive:
             return now
+        if (elsewhere := self._on_another_machine(job_id)) is not None:
+            return replace(now, doing=f"on {elsewhere.host}, as far as anybody here knows: {so_far.doing}")
         return replace(
             now,
             state="failed",
@@ -134,6 +139,10 @@ class DataJobs:
     def stop(self, job_id: str) -> JobStanding:
         """End it; what it has done is kept. A job that is over stays as it was."""
         standing = self.standing(job_id)
+        elsewhere = self._on_another_machine(job_id)
+        if standing.state == "running" and elsewhere is not None:
+            cure = f"stop it there; where that machine is gone, delete {self._root / job_id}"
+            raise UsageError(f"{job_id} runs on {elsewhere.host}, where alone it can be stopped", cure=cure)
         process = self._process(self._root / job_id)
         if standing.state != "running" or process is None:
             return standing
@@ -210,6 +219,11 @@ class DataJobs:
         for own in self._started:
             own.poll()
         return apart.find(folder / _PROCESS)
+
+    def _on_another_machine(self, job_id: str) -> ProcessMark | None:
+        """The process of a job that another machine started, where both have the same home."""
+        named = apart.mark(self._root / job_id / _PROCESS)
+        return named if named is not None and whereabouts(named) == "elsewhere" else None
 
     def _with_model(self, asked: SynthesisAsked) -> SynthesisAsked:
         """Where nobody is named, the session's own model writes; one that decides by rules cannot."""

@@ -19,7 +19,8 @@ from types import TracebackType
 from typing import Self
 
 _CODES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[()][A-Z0-9]|[=>78MDEc])")
-WAIT_S = 180.0  # where something fails; else it takes what it takes
+_BEGUN = re.compile(r"\x1b(\[[0-?]*[ -/]*|\][^\x07\x1b]*\x1b?|[()]?)?\Z")  # a code whose end is not here yet
+WAIT_S = 600.0  # where something fails; else it takes what it takes
 
 
 class Terminal:
@@ -71,7 +72,8 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        return _CODES.sub("", self._printed.decode(errors="replace")).replace("\r", "")
+        printed = _CODES.sub("", self._printed.decode(errors="replace"))
+        return _BEGUN.sub("", printed).replace("\r", "")
 
     def type(self, text: str, *, enter: bool = True) -> None:
         """Type a line. What is expected next is expected after this."""
@@ -86,12 +88,13 @@ class Terminal:
         """Wait until all of these were printed. What is expected next is expected after them; what came so far."""
         ends_at = time.monotonic() + within_s
         while True:
+            is_over = self._process.poll() is not None and not self._reader.is_alive()  # before the last look
             new = self.text[self._seen :]
             missing = [text for text in texts if text not in new]
             if not missing:
                 self._seen += max(new.index(text) + len(text) for text in texts)
                 return new
-            if time.monotonic() > ends_at or (self._process.poll() is not None and not self._reader.is_alive()):
+            if time.monotonic() > ends_at or is_over:
                 raise AssertionError(f"never printed: {missing}; printed instead:\n{new}")
             time.sleep(0.03)
 
@@ -102,6 +105,20 @@ class Terminal:
         self.expect(*answer)
         self.expect("›")
         return self.text[start:]
+
+    def leave(self) -> int:
+        """Press Ctrl-C until it leaves; the exit code.
+
+        Two presses count as one wish only within two seconds, and how long a busy machine takes over each nobody knows.
+        So it is pressed again when the last press was answered by something else than leaving, and not before.
+        """
+        ends_at = time.monotonic() + WAIT_S
+        self.ctrl("c")
+        while self._process.poll() is None and time.monotonic() < ends_at:
+            if any(answer in self.text[self._seen :] for answer in ("again leaves", "interrupted")):
+                self.ctrl("c")
+            time.sleep(0.03)
+        return self.ended()
 
     def ended(self, within_s: float = WAIT_S) -> int:
         """The exit code, once it has left."""

@@ -162,8 +162,7 @@ def test_ctrl_c_interrupts_a_late_reply_and_the_next_message_works(room: Room) -
     assert "slow one" in said[0] and "and now?" in said[-1]
     chat.ctrl("c")
     chat.expect("again leaves", "›")
-    chat.ctrl("c")
-    assert chat.ended() == 0
+    assert chat.leave() == 0
 
 
 def test_a_second_ctrl_c_leaves_in_the_middle_of_a_turn(room: Room) -> None:
@@ -172,10 +171,7 @@ def test_a_second_ctrl_c_leaves_in_the_middle_of_a_turn(room: Room) -> None:
     chat.type("sleep")
     chat.expect("run_command")
     time.sleep(0.5)
-    chat.ctrl("c")
-    time.sleep(0.3)
-    chat.ctrl("c")
-    assert chat.ended() == 0
+    assert chat.leave() == 0
     (session,) = room.ledger.sessions()
     assert session.state == "ended" and session.outcome == "interrupted"
 

@@ -20,6 +20,7 @@ from labwright.config import Settings, read_settings
 from labwright.contracts.errors import LabwrightError
 from labwright.contracts.research import Check
 from labwright.ledger.connection import described
+from labwright.referee.code import obstacle
 
 _TRAINING = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "safetensors")
 _KEYS = ("HF_TOKEN", "OPENAI_API_KEY", "ANTHROPIC_API_KEY")
@@ -59,6 +60,7 @@ def _checks(settings: Settings) -> Iterator[Check]:
     enforced = sandbox.boundary == "enforced"
     yield Check("boundary", enforced, "bubblewrap works: runs and the generation worker are sandboxed" if enforced
                 else f"not enforced: {sandbox.why}")  # fmt: skip
+    yield _programs(settings, sandbox)
     yield _ceilings(settings)
     environment = settings.process_environment
     found = [k for k in _KEYS if environment.get(k)]
@@ -109,6 +111,15 @@ def _ceilings(settings: Settings) -> Check:
     return Check(
         "ceilings", False, f"{watched} of a run are counted four times a second, not by the kernel: {why}", cure
     )
+
+
+def _programs(settings: Settings, sandbox: Sandbox) -> Check:
+    """Whether benchmarks of code can be scored: their programs have to be kept from starting processes, too."""
+    blocked = obstacle(sandbox, unconfined=settings.sandbox == "off")
+    if blocked is not None:
+        return Check("programs", False, f"benchmarks of code cannot be scored: {blocked.what}", blocked.cure or "")
+    confined = "confined" if sandbox.boundary == "enforced" else "with your own rights, as LABWRIGHT_SANDBOX=off says"
+    return Check("programs", True, f"benchmarks of code can be scored: what a model wrote runs {confined}")
 
 
 def _training() -> Check:

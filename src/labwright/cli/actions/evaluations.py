@@ -10,11 +10,12 @@ from pathlib import Path
 
 from labwright.assemble import open_lab
 from labwright.cli.edge import print_json, say
-from labwright.contracts.errors import UsageError
+from labwright.contracts.errors import LabwrightError, UsageError
 from labwright.contracts.research import BASE
 from labwright.models import resolve
 from labwright.referee.protocol import Evaluate, OpenTest, Seal
 from labwright.study.report import numbers
+from labwright.study.spec import STUDY_FILE, read_study
 
 _JUDGE = ("calls", "input_tokens", "output_tokens", "usd", "unpriced_calls")  # of what it took, in `--json`
 
@@ -78,7 +79,21 @@ def _must_be_a_pack(benchmark: Path) -> None:
         return
     there = "it holds no benchmark.yaml" if benchmark.is_dir() else "there is no such directory"
     cure = "give a directory with a benchmark.yaml; `labwright study init DIR` writes one to start from"
+    pack = _pack_of_study(benchmark)
+    if pack is not None:
+        there, cure = f"it is a study, whose benchmark is {pack}", f"give {pack}"
     raise UsageError(f"this is no benchmark: {there}", where=str(benchmark), cure=cure)
+
+
+def _pack_of_study(directory: Path) -> Path | None:
+    """The benchmark of a study's directory; None where it is no study, or has none."""
+    if not (directory / STUDY_FILE).is_file():
+        return None
+    try:
+        named = directory / read_study(directory).spec.benchmark
+    except LabwrightError:  # a study.yaml that cannot be read is not what is asked about here
+        named = directory / "benchmark"
+    return named if (named / "benchmark.yaml").is_file() else None
 
 
 def _ask_a_person(name: str, opened: int) -> None:

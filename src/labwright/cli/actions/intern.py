@@ -23,6 +23,7 @@ from labwright.contracts.errors import UsageError
 from labwright.contracts.sessions import ApproveMode, SessionAdjusted, SessionBudget, SessionView
 from labwright.data.intake import TakenIn, take_in
 from labwright.intern import Person, open_session, work_in
+from labwright.study.elsewhere import must_be_free, of_session
 
 _MODES: tuple[ApproveMode, ...] = ("ask", "auto", "never")
 
@@ -68,7 +69,9 @@ def resume(
     if message is not None and not message.strip():
         raise UsageError("the message is empty", where="--message", cure="say something, or leave it out to go on")
     lab = open_lab()
-    before = lab.ledger.session_view(session_id).budget
+    view = lab.ledger.session_view(session_id)
+    must_be_free(f"session {session_id}", of_session(view), f"labwright sessions release {session_id}")
+    before = view.budget
     given = _budget(budget_usd, budget_hours, budget_tokens, max_steps)
     mode = mode_of(approve) if approve is not None else None
     changed = {name: value for name, value in asdict(given).items() if value is not None}

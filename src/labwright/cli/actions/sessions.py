@@ -6,16 +6,15 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-import psutil
 from rich.table import Table
 
 from labwright.assemble import open_lab
 from labwright.cli.edge import print_json, say
+from labwright.cli.standing import CUT_OFF, at_work, state_word
 from labwright.cli.transcript import one_line, spent, wide
 from labwright.contracts.errors import StorageError, UsageError
 from labwright.contracts.sessions import SessionSummary, SessionView
-
-_CUT_OFF = "cut off"
+from labwright.study.elsewhere import of_session, release_session, told
 
 
 def list_all(json: bool) -> int:
@@ -23,7 +22,7 @@ def list_all(json: bool) -> int:
     lab = open_lab()
     found = lab.ledger.sessions()
     if json:
-        print_json([asdict(s) for s in found])
+        print_json([{**asdict(s), "at_work": at_work(s)} for s in found])
         return 0
     if not found:
         say('no sessions yet; start one with: labwright run "…"')
@@ -33,9 +32,8 @@ def list_all(json: bool) -> int:
     for heading in ("state", "model", "tokens", "spent", "goal"):
         table.add_column(heading, no_wrap=heading != "goal", overflow="fold")
     for s in found:
-        pid = lab.ledger.session_view(s.id).pid if s.state == "running" else None
         model, goal = one_line(s.model, 40), one_line(s.goal, 60)
-        table.add_row(s.id, _state(s, pid), model, f"{s.tokens:,}", _price(s), goal)
+        table.add_row(s.id, state_word(s), model, f"{s.tokens:,}", _price(s), goal)
     wide().print(table)
     return 0
 
@@ -43,14 +41,26 @@ def list_all(json: bool) -> int:
 def show(session_id: str, json: bool) -> int:
     """One session: its budget, its questions, its studies, what was called."""
     lab = open_lab()
-    view = lab.ledger.session_view(session_id, time.time())
+    view = lab.ledger.session_view(session_id)
+    if at_work(view) == "here":  # else nobody knows that it worked until now
+        view = lab.ledger.session_view(session_id, time.time())
     calls = lab.ledger.tool_calls(session_id)
     if json:
-        print_json({**asdict(view), "tool_calls": [asdict(c) for c in calls]})
+        print_json({**asdict(view), "at_work": at_work(view), "tool_calls": [asdict(c) for c in calls]})
         return 0
     say(_headline(view))
     for call in calls[-20:]:
         say(f"  {call.outcome or 'open':<8} {call.tool} {one_line(str(dict(call.args)), 80)}")
+    return 0
+
+
+def release(session_id: str, json: bool) -> int:
+    """Say that the process of another machine is gone."""
+    seen = release_session(open_lab().ledger, session_id)
+    if json:
+        print_json({"session": session_id, "released_from": seen.process.host})
+        return 0
+    say(f"session {session_id} is no longer {seen.process.host}'s; go on with: labwright sessions resume {session_id}")
     return 0
 
 
@@ -75,9 +85,11 @@ def export(session_id: str, out: Path, json: bool) -> int:
 
 
 def _headline(view: SessionView) -> str:
-    state = _state(view, view.pid)
-    if state == _CUT_OFF:
-        state = f"{_CUT_OFF}: its process is gone, and `labwright sessions resume {view.id}` goes on"
+    state = state_word(view)
+    if state == CUT_OFF:
+        state = f"{CUT_OFF}: its process is gone, and `labwright sessions resume {view.id}` goes on"
+    elif (seen := of_session(view)) is not None:
+        state = f"running {told(seen)}; where it is gone: `labwright sessions release {view.id}`"
     lines = [
         f"{view.id}: {state}" + (f", {view.reason}" if view.reason else ""),
         f"  goal       {view.goal}",
@@ -89,13 +101,6 @@ def _headline(view: SessionView) -> str:
         lines.append(f"  studies    {', '.join(view.studies)}")
     lines += [f"  waits for  {a.id}: {a.what}" for a in view.open_approvals]
     return "\n".join(lines)
-
-
-def _state(session: SessionSummary | SessionView, pid: int | None) -> str:
-    """Its state in a word. The ledger says `running` of one whose process was killed, until it is taken up again."""
-    if session.state == "running" and pid is not None and not psutil.pid_exists(pid):
-        return _CUT_OFF
-    return session.outcome or session.state if session.state == "ended" else session.state
 
 
 def _price(s: SessionSummary) -> str:

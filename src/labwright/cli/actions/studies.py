@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import signal
 import sys
 import time
@@ -17,7 +18,9 @@ from labwright.cli.edge import error_document, print_json, say, show
 from labwright.cli.progress import open_progress
 from labwright.contracts.errors import LabwrightError, UsageError
 from labwright.contracts.research import StudyState
-from labwright.contracts.views import StudyStatus
+from labwright.contracts.views import StudyStatus, StudySummary
+from labwright.study import elsewhere
+from labwright.study.ceilings import raise_ceilings
 from labwright.study.conclusion import Conclusion, conclude, kept_document
 from labwright.study.engine import STOP_FILE
 from labwright.study.lock import is_held
@@ -48,11 +51,17 @@ def run(directory: Path, model: str, budget_hours: float | None, backend: str, j
     return _see_through(lab, study_id, model, backend, json)
 
 
-def resume(study_id: str, model: str, backend: str, json: bool) -> int:
-    """Go on with a study."""
+def resume(
+    study_id: str, model: str, backend: str, budget_hours: float | None, budget_usd: float | None, json: bool
+) -> int:
+    """Go on with a study, under higher ceilings where they are given."""
     check_names(model, backend)
     lab = open_lab()
     view = lab.ledger.study_view(study_id)
+    if view.state is not StudyState.FINISHED:
+        elsewhere.must_be_runnable(view)
+    hours_s = budget_hours * 3600 if budget_hours is not None else None
+    raise_ceilings(lab.ledger, view, getpass.getuser(), wall_clock_s=hours_s, usd=budget_usd)
     if view.state is StudyState.FINISHED:
         _aside(f"study {study_id} is finished already; to run it anew: labwright study run {view.source}")
         return _finish(lab, study_id, None, json)
@@ -76,7 +85,7 @@ def list_all(json: bool) -> int:
     for s in summaries:
         best = numbers.percent(s.best_score) if s.best_score is not None else "–"
         started = time.strftime("%m-%d %H:%M", time.localtime(s.created_at))
-        table.add_row(s.id, s.state, s.phase or "–", str(s.trials), str(s.runs), best, started)
+        table.add_row(s.id, _state_word(lab, s), s.phase or "–", str(s.trials), str(s.runs), best, started)
     Console().print(table)
     return 0
 
@@ -84,9 +93,11 @@ def list_all(json: bool) -> int:
 def status(study_id: str | None, json: bool) -> int:
     """Where a study stands: counts, the newest trials, budget."""
     lab = open_lab()
-    found = lab.ledger.status(study_id or _newest(lab), now=time.time())
+    found = lab.ledger.status(study_id or _newest(lab))
     directory = lab.home / "studies" / found.id
     alive = is_held(directory)
+    if alive:  # else nobody knows that it worked until now
+        found = lab.ledger.status(found.id, now=time.time())
     if json:
         kept = kept_document(directory) if found.state is StudyState.FINISHED else {}
         print_json({**kept, **_told(found), "process_alive": alive})
@@ -98,16 +109,33 @@ def status(study_id: str | None, json: bool) -> int:
 def stop(study_id: str, json: bool) -> int:
     """Ask the process that runs a study to stop."""
     lab = open_lab()
-    directory = Path(lab.ledger.study_view(study_id).directory)
-    if not is_held(directory):
+    view = lab.ledger.study_view(study_id)
+    directory = Path(view.directory)
+    seen = None if is_held(directory) else elsewhere.of_study(view)
+    if seen is not None and not directory.is_dir():
+        cure = f"stop it there; where it is gone, say so: labwright study release {study_id}"
+        raise UsageError(f"study {study_id} runs {elsewhere.told(seen)}", where=str(directory), cure=cure)
+    if seen is None and not is_held(directory):
         raise UsageError(
             f"no process is running study {study_id}", cure=f"see where it stands: labwright study status {study_id}"
         )
     (directory / STOP_FILE).touch()
+    host = seen.process.host if seen is not None else None
     if json:
-        print_json({"study": study_id, "asked_to_stop": True})
+        print_json({"study": study_id, "asked_to_stop": True, **({"host": host} if host else {})})
         return 0
-    say(f"asked {study_id} to stop; it ends its runs first and keeps best/")
+    there = f" on {host}, which must have the same home," if host else ""
+    say(f"asked {study_id}{there} to stop; it ends its runs first and keeps best/")
+    return 0
+
+
+def release(study_id: str, json: bool) -> int:
+    """Say that the process of another machine is gone."""
+    seen = elsewhere.release_study(open_lab().ledger, study_id)
+    if json:
+        print_json({"study": study_id, "released_from": seen.process.host})
+        return 0
+    say(f"study {study_id} is no longer {seen.process.host}'s; go on with: labwright study resume {study_id}")
     return 0
 
 
@@ -191,6 +219,8 @@ def _tell(conclusion: Conclusion) -> None:
     say(f"  report         {conclusion.page}")
     if view.state is StudyState.FINISHED:
         say(f"  bundle         labwright study export {view.id} {view.id}.tar.gz")
+    elif view.preflight is not None and not all(c.ok for c in view.preflight.checks):
+        say("  go on          first do what cures the preflight: a resume checks the same again")
     else:
         say(f"  go on          labwright study resume {view.id}")
 
@@ -214,9 +244,20 @@ def _newest(lab: Lab) -> str:
     return max(summaries, key=lambda s: s.created_at).id
 
 
+def _state_word(lab: Lab, study: StudySummary) -> str:
+    """Its state. The ledger says `running` of one whose process was killed, until it is taken up again."""
+    if study.state is not StudyState.RUNNING or is_held(lab.home / "studies" / study.id):
+        return study.state
+    seen = elsewhere.of_study(lab.ledger.status(study.id))
+    return f"on {seen.process.host}" if seen is not None else "cut off"
+
+
 def _print_status(found: StudyStatus, alive: bool) -> None:
     say(f"{found.id}: {found.state}{f', phase {found.phase}' if found.phase else ''}")
-    if found.state is StudyState.RUNNING and not alive:
+    seen = None if alive else elsewhere.of_study(found)
+    if seen is not None:
+        say(f"  runs {elsewhere.told(seen)}; where it is gone: labwright study release {found.id}")
+    elif found.state is StudyState.RUNNING and not alive:
         say(f"  its process is gone; go on with: labwright study resume {found.id}")
     if found.reason:
         say(f"  {found.reason}")

@@ -21,6 +21,7 @@ from labwright.cli.actions.intern import attachments, mode_of, said_of
 from labwright.cli.chat import studies, words
 from labwright.cli.chat.seat import Seat
 from labwright.cli.screen import screen
+from labwright.cli.standing import state_word
 from labwright.cli.transcript import one_line
 from labwright.cli.visible import visible
 from labwright.contracts.errors import LabwrightError, UsageError
@@ -308,7 +309,7 @@ def _list_sessions(chat: Chat) -> None:
         return
     table = _table()
     for s in reversed(found):
-        state = (s.outcome or s.state) + (f", {s.open_approvals} open" if s.open_approvals else "")
+        state = state_word(s) + (f", {s.open_approvals} open" if s.open_approvals else "")
         table.add_row(Text(s.id, "bold"), Text(state, "dim"), Text(visible(one_line(s.goal, 60))))
     chat.console.print(table)
     chat.tell("/resume ID goes on with one", "dim")

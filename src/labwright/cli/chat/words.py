@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from labwright.cli.transcript import one_line
-from labwright.contracts.sessions import SessionView, SpendingLeft
+from labwright.contracts.sessions import SessionView
+from labwright.guard.spending import SpendingLeft
 from labwright.study.report import numbers
 
 _LONGEST_VALUE = 60

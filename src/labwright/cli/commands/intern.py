@@ -11,6 +11,15 @@ from labwright.cli.commands.act import Json, act
 
 CHAT_USD = 5.0
 
+# What a session is begun with, by a goal or in a chat.
+Model = Annotated[str | None, typer.Option("--model", "-m", metavar="MODEL", help="a model id; see `labwright models`")]
+Approve = Annotated[
+    str, typer.Option("--approve", metavar="ask|auto|never", help="before effects; auto: free within the budget")
+]
+Usd = Annotated[float | None, typer.Option("--budget-usd", metavar="USD", min=0.0, help="ceiling on dollars")]
+Hours = Annotated[float | None, typer.Option("--budget-hours", metavar="HOURS", min=0.001, help="ceiling on time")]
+Workspace = Annotated[Path | None, typer.Option("--workspace", metavar="DIR", help="where it works; default: here")]
+
 
 def add_to(app: typer.Typer) -> None:
     """Put them at the top."""
@@ -20,16 +29,18 @@ def add_to(app: typer.Typer) -> None:
 
 
 def run(
-    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="the goal, in plain words")],
-    model: Annotated[str | None, typer.Option("--model", "-m", help="a model id; see `labwright models`")] = None,
-    approve: Annotated[str, typer.Option("--approve", help="before effects: ask, auto (within budget), never")] = "ask",
-    budget_usd: Annotated[float | None, typer.Option("--budget-usd", min=0.0, help="ceiling on dollars")] = 5.0,
-    budget_hours: Annotated[float | None, typer.Option("--budget-hours", min=0.001, help="ceiling on time")] = 2.0,
-    budget_tokens: Annotated[int | None, typer.Option("--budget-tokens", min=1, help="ceiling on tokens")] = None,
-    max_steps: Annotated[int | None, typer.Option("--max-steps", min=1, help="ceiling on model calls")] = None,
-    workspace: Annotated[
-        Path | None, typer.Option("--workspace", metavar="DIR", help="where it works; default: here")
+    prompt: Annotated[str, typer.Argument(metavar="GOAL", help="the goal, in plain words")],
+    model: Model = None,
+    approve: Approve = "ask",
+    budget_usd: Usd = 5.0,
+    budget_hours: Hours = 2.0,
+    budget_tokens: Annotated[
+        int | None, typer.Option("--budget-tokens", metavar="N", min=1, help="ceiling on tokens")
     ] = None,
+    max_steps: Annotated[
+        int | None, typer.Option("--max-steps", metavar="N", min=1, help="ceiling on model calls")
+    ] = None,
+    workspace: Workspace = None,
     attach: Annotated[
         list[Path] | None, typer.Option("--attach", metavar="FILE", help="a dataset to work with; may be repeated")
     ] = None,
@@ -58,16 +69,14 @@ def run(
 
 def chat(
     session_id: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="with --resume: which session; default: the newest")
+        str | None, typer.Argument(metavar="ID", help="with --resume: which session; default: the newest")
     ] = None,
-    model: Annotated[str | None, typer.Option("--model", "-m", help="a model id; see `labwright models`")] = None,
+    model: Model = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on with a session")] = False,
-    approve: Annotated[str, typer.Option("--approve", help="before effects: ask, auto (within budget), never")] = "ask",
-    budget_usd: Annotated[float | None, typer.Option("--budget-usd", min=0.0, help="ceiling on dollars")] = CHAT_USD,
-    budget_hours: Annotated[float | None, typer.Option("--budget-hours", min=0.001, help="ceiling on time")] = None,
-    workspace: Annotated[
-        Path | None, typer.Option("--workspace", metavar="DIR", help="where it works; default: here")
-    ] = None,
+    approve: Approve = "ask",
+    budget_usd: Usd = CHAT_USD,
+    budget_hours: Hours = None,
+    workspace: Workspace = None,
 ) -> None:
     """Talk with the intern; what bare `labwright` does on a terminal.
 

@@ -28,11 +28,15 @@ def verify(
 def evaluate(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="a bundled name, a directory, or a Hub id")],
     benchmark: Annotated[Path, typer.Argument(metavar="BENCHMARK", help="a directory with benchmark.yaml")],
-    split: Annotated[str, typer.Option("--split", help="dev, or test: which asks a person and is metered")] = "dev",
+    split: Annotated[
+        str, typer.Option("--split", metavar="NAME", help="dev, or test: which asks a person and is metered")
+    ] = "dev",
     few_shot: Annotated[bool, typer.Option("--few-shot", help="put the benchmark's worked examples first")] = False,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="score only the first N items")] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=1, help="score only the first N items")
+    ] = None,
     judge_usd: Annotated[
-        float | None, typer.Option("--judge-usd", min=0.0, help="ceiling on what a judge may cost")
+        float | None, typer.Option("--judge-usd", metavar="USD", min=0.0, help="ceiling on what a judge may cost")
     ] = None,
     json: Json = False,
 ) -> None:

@@ -31,13 +31,23 @@ def sessions_show(session_id: SessionId, json: Json = False) -> None:
 @sessions.command("resume")
 def sessions_resume(
     session_id: SessionId,
-    message: Annotated[str | None, typer.Option("--message", help="say something to it")] = None,
-    model: Annotated[str | None, typer.Option("--model", "-m", help="another model from here on")] = None,
-    approve: Annotated[str | None, typer.Option("--approve", help="ask, auto or never from here on")] = None,
-    budget_usd: Annotated[float | None, typer.Option("--budget-usd", min=0.0, help="another ceiling, in all")] = None,
-    budget_hours: Annotated[float | None, typer.Option("--budget-hours", min=0.001, help="another ceiling")] = None,
-    budget_tokens: Annotated[int | None, typer.Option("--budget-tokens", min=1, help="another ceiling")] = None,
-    max_steps: Annotated[int | None, typer.Option("--max-steps", min=1, help="another ceiling")] = None,
+    message: Annotated[str | None, typer.Option("--message", metavar="TEXT", help="say something to it")] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", metavar="MODEL", help="another model from here on")
+    ] = None,
+    approve: Annotated[
+        str | None, typer.Option("--approve", metavar="ask|auto|never", help="ask, auto or never from here on")
+    ] = None,
+    budget_usd: Annotated[
+        float | None, typer.Option("--budget-usd", metavar="USD", min=0.0, help="another ceiling, in all")
+    ] = None,
+    budget_hours: Annotated[
+        float | None, typer.Option("--budget-hours", metavar="HOURS", min=0.001, help="another ceiling")
+    ] = None,
+    budget_tokens: Annotated[
+        int | None, typer.Option("--budget-tokens", metavar="N", min=1, help="another ceiling")
+    ] = None,
+    max_steps: Annotated[int | None, typer.Option("--max-steps", metavar="N", min=1, help="another ceiling")] = None,
     json: Json = False,
 ) -> None:
     """Go on with a session, also in another process and on another model.
@@ -58,6 +68,16 @@ def sessions_resume(
         max_steps,
         json=json,
     )
+
+
+@sessions.command("release")
+def sessions_release(session_id: SessionId, json: Json = False) -> None:
+    """Say that the machine that worked in a session is gone.
+
+    Where several machines share a ledger, none sees whether another's process still lives: what it took up and never
+    ended is left alone until somebody says so. Then `labwright sessions resume` goes on from here.
+    """
+    act("sessions", "release", session_id, json=json)
 
 
 @sessions.command("export")
@@ -87,7 +107,9 @@ def approvals_show(approval_id: ApprovalId, json: Json = False) -> None:
 @approvals.command("approve")
 def approvals_approve(
     approval_id: ApprovalId,
-    args: Annotated[str | None, typer.Option("--args", help="run with these arguments instead: a JSON object")] = None,
+    args: Annotated[
+        str | None, typer.Option("--args", metavar="JSON", help="run with these arguments instead: a JSON object")
+    ] = None,
     changes: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="change one argument; may be repeated")
     ] = None,
@@ -104,7 +126,7 @@ def approvals_approve(
 @approvals.command("deny")
 def approvals_deny(
     approval_id: ApprovalId,
-    why: Annotated[str, typer.Option("--why", help="what the agent is told")] = "",
+    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="what the agent is told")] = "",
     json: Json = False,
 ) -> None:
     """Deny."""

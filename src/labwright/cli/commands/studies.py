@@ -13,8 +13,11 @@ study = group("study", "Create, run, watch and export studies.")
 
 StudyDir = Annotated[Path, typer.Argument(metavar="DIR", help="the directory that holds study.yaml")]
 StudyId = Annotated[str, typer.Argument(metavar="ID", help="a study's id, as `labwright study list` shows it")]
-Model = Annotated[str, typer.Option("--model", "-m", help="who decides: autopilot; proposed, or finish, as tools ask")]
-Backend = Annotated[str, typer.Option("--backend", help="where runs execute: process")]
+Model = Annotated[
+    str,
+    typer.Option("--model", "-m", metavar="MODEL", help="who decides: autopilot; proposed, or finish, as tools ask"),
+]
+Backend = Annotated[str, typer.Option("--backend", metavar="NAME", help="where runs execute: process")]
 
 
 @study.command("init")
@@ -33,7 +36,8 @@ def study_run(
     directory: StudyDir,
     model: Model = "autopilot",
     budget_hours: Annotated[
-        float | None, typer.Option("--budget-hours", min=0.001, help="wall-clock ceiling instead of study.yaml's")
+        float | None,
+        typer.Option("--budget-hours", metavar="HOURS", min=0.001, help="wall-clock ceiling instead of study.yaml's"),
     ] = None,
     backend: Backend = "process",
     json: Json = False,
@@ -63,10 +67,23 @@ def study_status(
 
 @study.command("resume")
 def study_resume(
-    study_id: StudyId, model: Model = "autopilot", backend: Backend = "process", json: Json = False
+    study_id: StudyId,
+    model: Model = "autopilot",
+    backend: Backend = "process",
+    budget_hours: Annotated[
+        float | None, typer.Option("--budget-hours", metavar="HOURS", min=0.001, help="a higher ceiling, in all")
+    ] = None,
+    budget_usd: Annotated[
+        float | None, typer.Option("--budget-usd", metavar="USD", min=0.0, help="a higher ceiling, in all")
+    ] = None,
+    json: Json = False,
 ) -> None:
-    """Go on with a study that was stopped, killed or failed."""
-    act("studies", "resume", study_id, model, backend, json=json)
+    """Go on with a study that was stopped, killed or failed.
+
+    One that would not fit its budget goes on under a higher one; the report says that it was raised. A ceiling is on
+    all that the study takes, not on what is still to come.
+    """
+    act("studies", "resume", study_id, model, backend, budget_hours, budget_usd, json=json)
 
 
 @study.command("stop")
@@ -76,6 +93,16 @@ def study_stop(study_id: StudyId, json: Json = False) -> None:
     It ends its runs and writes its report; `best/` stays, and `labwright study resume` goes on.
     """
     act("studies", "stop", study_id, json=json)
+
+
+@study.command("release")
+def study_release(study_id: StudyId, json: Json = False) -> None:
+    """Say that the machine that ran a study is gone.
+
+    Where several machines share a ledger, none sees whether another's process still lives: what it took up and never
+    ended is left alone until somebody says so. Then `labwright study resume` goes on from here.
+    """
+    act("studies", "release", study_id, json=json)
 
 
 @study.command("report")
