@@ -2,9 +2,9 @@
 
     python -m labwright.agent.judging        one question a line on stdin, one answer a line on stdout
 
-The referee starts it with the judge's keys in its environment, and asks through the pipe; see referee/judging.py for
-the lines. The model has no tools and hands in a score with a reason, nothing else. What that may cost at most is said
-before, and what it took is said after, also where there is no score: the referee books it.
+The referee starts it with the judge's keys in its environment, and asks through the pipe; the lines are those of
+referee/judging/judge.py. The model has no tools and hands in a score with a reason, nothing else. What that may cost at
+most is said before, and what it took is said after, also where there is no score: the referee books it.
 """
 
 from __future__ import annotations

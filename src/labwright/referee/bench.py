@@ -40,7 +40,7 @@ from labwright.ledger import Ledger
 from labwright.referee import contamination, scoring
 from labwright.referee.generation import GenerationWorker
 from labwright.referee.identity import Staged, attest, stage
-from labwright.referee.jury import Jury
+from labwright.referee.judging.jury import Jury
 from labwright.referee.minutes import Minutes
 from labwright.referee.protocol import (
     Appraisal,

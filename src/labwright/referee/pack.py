@@ -20,9 +20,9 @@ from labwright.contracts.errors import DataError, SpecError
 from labwright.contracts.specs import BenchmarkSpec, MakerSpec
 from labwright.contracts.yamlcomplaints import validated
 from labwright.contracts.yamlfile import compose
-from labwright.referee.calls import ExpectedCall
-from labwright.referee.instructions import Instruction
-from labwright.referee.keys import NEEDED, CallLine, Criteria, Criterion, InstructionLine, Spans, as_text
+from labwright.referee.measures.calls import ExpectedCall
+from labwright.referee.measures.instructions import Instruction
+from labwright.referee.measures.keys import NEEDED, CallLine, Criteria, Criterion, InstructionLine, Spans, as_text
 
 SPEC_FILE = "benchmark.yaml"
 _LONGEST_FILE_BYTES = 1 << 30

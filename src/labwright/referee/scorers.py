@@ -21,15 +21,15 @@ from labwright.contracts.errors import UsageError
 from labwright.contracts.generation import OutputJudge
 from labwright.contracts.research import ItemResult
 from labwright.contracts.specs import BenchmarkSpec, ScorerSpec
-from labwright.referee import criteria, pairwise
-from labwright.referee.calls import calls_in, why_not
 from labwright.referee.code import CodeScorer
-from labwright.referee.criteria import CriteriaScorer
-from labwright.referee.instructions import follows
-from labwright.referee.judging import RubricScorer
+from labwright.referee.judging import criteria, pairwise
+from labwright.referee.judging.criteria import CriteriaScorer
+from labwright.referee.judging.judge import RubricScorer
+from labwright.referee.judging.pairwise import PairwiseScorer
+from labwright.referee.measures.calls import calls_in, why_not
+from labwright.referee.measures.instructions import follows
+from labwright.referee.measures.spans import alignment_f1, exact_match
 from labwright.referee.pack import Item, choice_index
-from labwright.referee.pairwise import PairwiseScorer
-from labwright.referee.spans import alignment_f1, exact_match
 from labwright.stats import pass_at_k
 
 _NUMBER = re.compile(

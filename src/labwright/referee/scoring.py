@@ -26,8 +26,8 @@ from labwright.contracts.specs import BenchmarkSpec, GenerationSpec
 from labwright.contracts.views import StudyView
 from labwright.referee.code import obstacle
 from labwright.referee.generation import GenerationWorker
+from labwright.referee.judging.pairwise import position_bias
 from labwright.referee.pack import Item, item_fields
-from labwright.referee.pairwise import position_bias
 from labwright.referee.prompts import answer_lead, decoding_of, few_shot_prefix, item_prompt
 from labwright.referee.protocol import Judge, Rescored
 from labwright.referee.scorers import Means, Scorer, benchmark_scorer, choose, score_by_verdicts

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from tests.referee.known.sources import arc, gsm8k, humaneval
 
 from labwright.contracts.errors import UsageError
-from labwright.referee.keys import Criterion
 from labwright.referee.known.draft import UnusableRowError
 from labwright.referee.known.layouts import LAYOUTS, layout_of
 from labwright.referee.known.reading import checked
+from labwright.referee.measures.keys import Criterion
 from labwright.referee.scorers import scorer_for
 
 JSON = st.recursive(

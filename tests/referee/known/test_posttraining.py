@@ -15,7 +15,7 @@ import pytest
 from tests.referee.known.sources import gsm8k, open_table, write
 
 from labwright.contracts.errors import DataError, UsageError
-from labwright.referee.judging import FakeJudge
+from labwright.referee.judging.judge import FakeJudge
 from labwright.referee.known import AddedBenchmark, AddOptions, add_benchmark
 from labwright.referee.known.draft import UnusableRowError
 from labwright.referee.known.layouts import layout_of

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from labwright.contracts.specs import GenerationSpec, MetricSpec, ScorerSpec
-from labwright.referee.calls import ExpectedCall
-from labwright.referee.instructions import Instruction
-from labwright.referee.keys import Criterion
+from labwright.referee.measures.calls import ExpectedCall
+from labwright.referee.measures.instructions import Instruction
+from labwright.referee.measures.keys import Criterion
 from labwright.referee.pack import Case
 
 

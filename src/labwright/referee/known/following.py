@@ -6,10 +6,10 @@ Zhou et al., 2023, arXiv 2311.07911.
 from __future__ import annotations
 
 from labwright.contracts.specs import GenerationSpec, ScorerSpec
-from labwright.referee.instructions import Instruction, fault_of
 from labwright.referee.known.draft import Question, UnusableRowError
 from labwright.referee.known.layout import Layout
 from labwright.referee.known.reading import Row, name_in, text, texts
+from labwright.referee.measures.instructions import Instruction, fault_of
 
 SCORER = ScorerSpec(kind="instructions")
 

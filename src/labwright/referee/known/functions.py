@@ -13,11 +13,11 @@ from collections.abc import Mapping
 from pydantic import JsonValue
 
 from labwright.contracts.specs import GenerationSpec, ScorerSpec
-from labwright.referee.calls import LEAVE_OUT, ExpectedCall, NoCallError, dotted, value_of
 from labwright.referee.known.conversation import conversation
 from labwright.referee.known.draft import Question, UnusableRowError
 from labwright.referee.known.layout import Layout
 from labwright.referee.known.reading import Row, name_in
+from labwright.referee.measures.calls import LEAVE_OUT, ExpectedCall, NoCallError, dotted, value_of
 
 _OTHER_TYPES = frozenset(
     ("arraylist", "hashmap", "hashtable", "long", "double", "char", "byte", "short", "bigint", "set", "queue", "stack")

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 
 from labwright.contracts.errors import UsageError
 from labwright.contracts.specs import GenerationSpec, ScorerSpec
-from labwright.referee.keys import Criterion
 from labwright.referee.known import answers, arenas, contests, following, functions
 from labwright.referee.known.conversation import conversation
 from labwright.referee.known.draft import Question, UnusableRowError
 from labwright.referee.known.layout import Layout, asked
 from labwright.referee.known.reading import Row, name_in, text, texts, whole
+from labwright.referee.measures.keys import Criterion
 
 _CHOICE = GenerationSpec(few_shot=5, shot_separator="\n\n", max_new_tokens=1)
 _LETTERED = GenerationSpec(few_shot=5, shot_separator="\n\n", max_new_tokens=1)

@@ -20,8 +20,8 @@ from pydantic import (
     model_validator,
 )
 
-from labwright.referee.calls import ExpectedCall
-from labwright.referee.instructions import Instruction, fault_of
+from labwright.referee.measures.calls import ExpectedCall
+from labwright.referee.measures.instructions import Instruction, fault_of
 
 NEEDED: Mapping[str, str] = {
     "tests": '"tests": "…"',

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from tests.referee.test_judging import SCRIPT
+from tests.referee.judging.test_judge import SCRIPT
 from tests.toys.empty_ledger import place_ledger
 
 from labwright.compute.sandbox import Sandbox
@@ -17,8 +17,8 @@ from labwright.contracts.data import Judgement
 from labwright.contracts.errors import ProviderError
 from labwright.contracts.specs import BenchmarkSpec
 from labwright.ledger import Ledger
-from labwright.referee.jury import Jury
-from labwright.referee.keys import Criterion
+from labwright.referee.judging.jury import Jury
+from labwright.referee.measures.keys import Criterion
 from labwright.referee.pack import Item
 from labwright.referee.protocol import Appraisal, Opening
 from labwright.referee.vault import Sealed
@@ -28,7 +28,7 @@ Appraised = Callable[..., Appraisal]
 
 @pytest.fixture
 def appraised(tmp_path: Path) -> Appraised:
-    """The appraisal of a benchmark with these tasks, by the judge of test_judging.py (half a dollar at the most)."""
+    """The appraisal of a benchmark with these tasks, by the judge of test_judge.py (half a dollar at the most)."""
     script = tmp_path / "judge.py"
     script.write_text(SCRIPT)
 

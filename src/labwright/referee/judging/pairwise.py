@@ -19,7 +19,7 @@ from labwright.contracts.errors import ProviderError
 from labwright.contracts.generation import OutputJudge
 from labwright.contracts.research import ItemResult
 from labwright.contracts.specs import ScorerSpec
-from labwright.referee.judging import fence_for
+from labwright.referee.judging.judge import fence_for
 from labwright.referee.pack import Item
 
 _LONGEST_OUTPUT = 20_000

@@ -9,9 +9,9 @@ import pytest
 from labwright.contracts.errors import ProviderError, UsageError
 from labwright.contracts.specs import BenchmarkSpec, ScorerSpec
 from labwright.referee.generation import GenerationWorker
-from labwright.referee.judging import FakeJudge
+from labwright.referee.judging.judge import FakeJudge
+from labwright.referee.judging.pairwise import PairwiseScorer, question
 from labwright.referee.pack import Item
-from labwright.referee.pairwise import PairwiseScorer, question
 from labwright.referee.scorers import Means, scorer_for
 from labwright.referee.scoring import beside, score_rows
 

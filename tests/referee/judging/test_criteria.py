@@ -11,10 +11,10 @@ from labwright.contracts.errors import ProviderError, UsageError
 from labwright.contracts.research import ItemResult, Outcome
 from labwright.contracts.specs import BenchmarkSpec, ScorerSpec
 from labwright.referee import scoring
-from labwright.referee.criteria import CriteriaScorer, question, score_again
 from labwright.referee.generation import GenerationWorker
-from labwright.referee.judging import FakeJudge
-from labwright.referee.keys import Criterion
+from labwright.referee.judging.criteria import CriteriaScorer, question, score_again
+from labwright.referee.judging.judge import FakeJudge
+from labwright.referee.measures.keys import Criterion
 from labwright.referee.pack import Item
 from labwright.referee.scorers import Means, scorer_for
 from labwright.referee.verdict import decide

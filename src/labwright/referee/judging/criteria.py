@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from labwright.contracts.errors import ProviderError
 from labwright.contracts.generation import OutputJudge
 from labwright.contracts.research import ItemResult
-from labwright.referee.judging import fence_for
-from labwright.referee.keys import Criterion
+from labwright.referee.judging.judge import fence_for
+from labwright.referee.measures.keys import Criterion
 from labwright.referee.pack import Item
 
 _LONGEST_OUTPUT = 20_000

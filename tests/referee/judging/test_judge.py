@@ -18,8 +18,8 @@ from labwright.contracts.events import StudyCreated
 from labwright.contracts.sessions import SessionAdjusted, SessionBudget, SessionOpened, StudyLinked, TokenUsage
 from labwright.contracts.specs import BenchmarkSpec, GenerationSpec, ScorerSpec
 from labwright.ledger import Ledger
-from labwright.referee.account import JudgeAccount
-from labwright.referee.judging import FakeJudge, JudgeProcess, PaidJudge, RememberingJudge, RubricScorer, question
+from labwright.referee.judging.account import JudgeAccount
+from labwright.referee.judging.judge import FakeJudge, JudgeProcess, PaidJudge, RememberingJudge, RubricScorer, question
 from labwright.referee.pack import Item
 from labwright.referee.scorers import Means, benchmark_scorer, scorer_for
 from labwright.referee.scoring import score_all

@@ -18,7 +18,7 @@ from pydantic import JsonValue
 
 from labwright.contracts.research import ItemResult
 from labwright.contracts.specs import BenchmarkSpec, ScorerSpec
-from labwright.referee.instructions import Instruction, count_sentences, fault_of, follows
+from labwright.referee.measures.instructions import Instruction, count_sentences, fault_of, follows
 from labwright.referee.pack import Item
 from labwright.referee.scorers import scorer_for
 from labwright.referee.scoring import beside

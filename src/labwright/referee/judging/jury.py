@@ -21,8 +21,8 @@ from labwright.contracts.data import Judgement
 from labwright.contracts.errors import ProviderError, UsageError
 from labwright.contracts.views import StudyView
 from labwright.ledger import Ledger
-from labwright.referee.account import JudgeAccount
-from labwright.referee.judging import JudgeProcess, PaidJudge, RememberingJudge
+from labwright.referee.judging.account import JudgeAccount
+from labwright.referee.judging.judge import JudgeProcess, PaidJudge, RememberingJudge
 from labwright.referee.pack import Item
 from labwright.referee.protocol import Appraisal, Evaluate, Opening
 from labwright.referee.scorers import Means, benchmark_scorer

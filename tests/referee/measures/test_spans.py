@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from labwright.contracts.specs import ScorerSpec
 from labwright.referee.known.taskfiles import Function, callable_of, installed_tasks
+from labwright.referee.measures.spans import alignment_f1, exact_match
 from labwright.referee.pack import Item
 from labwright.referee.scorers import scorer_for
-from labwright.referee.spans import alignment_f1, exact_match
 
 LISTED = ScorerSpec(kind="spans", separator=";")
 WORDS = st.lists(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labwright.contracts.specs import ScorerSpec
-from labwright.referee.calls import Call, ExpectedCall, calls_in
+from labwright.referee.measures.calls import Call, ExpectedCall, calls_in
 from labwright.referee.pack import Item
 from labwright.referee.scorers import scorer_for
 

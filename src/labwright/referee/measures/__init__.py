@@ -1,0 +1,1 @@
+"""What an output is held against where comparing texts does not do: calls, instructions, spans; no model is asked."""
