@@ -78,5 +78,5 @@ $(VENV)/.installed-train: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.installed-dev: $(VENV)/.installed-train
 	@echo "installing the tools for tests and checks"
-	$(INSTALL) -e '.[train,agent,literature,postgres,dev]'
+	$(INSTALL) -e '.[train,agent,literature,postgres,eval,dev]'
 	@touch $@
