@@ -7,8 +7,6 @@ snapshot is stale. What is special about PostgreSQL stands in `postgresql.py`.
 
 from __future__ import annotations
 
-import sqlite3
-import time
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -20,6 +18,7 @@ from labwright.contracts.errors import StorageError, UsageError
 from labwright.ledger import postgresql
 from labwright.ledger.complaints import storage_errors
 from labwright.ledger.schema import SCHEMA_VERSION
+from labwright.ledger.wal import use_write_ahead_log
 
 BUSY_TIMEOUT_S: Final = 30.0
 _PATIENCE_S: Final = "labwright_patience_s"  # an option of transactions that write, and of no others
@@ -137,22 +136,8 @@ def _prepare_sqlite(connection: _DBAPIConnection, _record: object) -> None:
     cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute("PRAGMA synchronous = NORMAL")
-    _use_write_ahead_log(cursor)
+    use_write_ahead_log(cursor, BUSY_TIMEOUT_S)
     cursor.close()
-
-
-def _use_write_ahead_log(cursor: _Cursor) -> None:
-    """Switch to WAL. SQLite does not wait for this lock by itself, so two first openings at once must take turns."""
-    until = time.monotonic() + BUSY_TIMEOUT_S
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > until:
-                raise
-            time.sleep(0.05)
-        else:
-            return
 
 
 def _begin(connection: Connection) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from labwright.contracts.errors import StorageError
+from labwright.ledger.wal import use_write_ahead_log
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS scores (key BLOB PRIMARY KEY, score REAL NOT NULL) WITHOUT ROWID"
 _PARAMETERS = 900  # SQLite's old limit is 999 in one statement
@@ -53,7 +53,7 @@ class ScoreCache:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(self._path, timeout=_WAIT_S)
             try:
-                _use_write_ahead_log(connection)
+                use_write_ahead_log(connection, _WAIT_S)
                 connection.execute(_SCHEMA)
                 with connection:
                     yield connection
@@ -69,20 +69,6 @@ class ScoreCache:
             raise StorageError.of(error, str(self._path)) or StorageError(
                 f"scores cannot be kept: {error.strerror}", where=str(self._path), cure="check the directory"
             ) from error
-
-
-def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
-    """Switch to WAL. SQLite does not wait for this lock by itself, so first openings at once must take turns."""
-    until = time.monotonic() + _WAIT_S
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > until:
-                raise
-            time.sleep(0.05)
-        else:
-            return
 
 
 def _key(model_id: str, method: str, row: bytes) -> bytes:
